@@ -1,0 +1,136 @@
+# supportvault. `make help` lists what a person uses; infra/local does the work, this file gives it names.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Parameters, given as NAME=value.
+PORT      ?= 4566
+FLAVOUR   ?= arm64
+STAGE     ?= local
+T         ?= 30m
+# The race detector needs a C compiler; RACE= turns it off.
+RACE      ?= -race
+
+LOCAL     := .local/bin/local
+OUR_GO    = find . \( -name .local -o -name .build -o -name node_modules -o -name cdk.out \) -prune -o -name '*.go' -print
+# All packages of the root module but the one that needs synthesized templates.
+PACKAGES  = $$(go list ./... | grep -v '/template_test$$')
+STORE     := ^(Test|Fuzz|Example)Store
+title     = @printf '\n== %s ==\n' '$(1)'
+flag      = $(if $(2),-$(1) '$(2)')
+
+.PHONY: help
+help: ## this list
+	@echo 'supportvault: an organisation'"'"'s support data, kept by plan and destroyed on time'
+	@echo
+	@awk -F ':[^#]*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'Everything that is installed or started stays in .local/; rm -r .local after make down forgets it.'
+
+##@ On this machine, without an AWS account
+
+.PHONY: run up down
+run: check-run $(LOCAL) ## start the stack, show what it does, stay up until Ctrl-C
+	@exec $(LOCAL) run -port $(PORT)
+
+up: check-run $(LOCAL) ## the same in the background, without the show; again after a change updates it
+	@exec $(LOCAL) up -port $(PORT)
+
+down: $(LOCAL) ## stop it; its data goes
+	@exec $(LOCAL) down
+
+##@ Accounts and functions (on the local stack, or on AWS with STAGE=dev|prod; JSON=1 prints JSON)
+
+.PHONY: account rotate extract invoke
+account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin]: a new account
+	@exec $(LOCAL) account -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
+		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE))
+
+rotate: $(LOCAL) ## NAME= SOURCE=: a new secret for a source of an account
+	@exec $(LOCAL) rotate -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE))
+
+extract: $(LOCAL) ## NAME=: every conversation of an account, as files
+	@exec $(LOCAL) extract -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME))
+
+invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
+	@exec $(LOCAL) invoke -stage '$(STAGE)' $(call flag,fn,$(FN)) $(call flag,event,$(EVENT))
+
+##@ Tests
+
+.PHONY: test lint unit store oracle template e2e fuzz
+test: check-test $(LOCAL) ## everything that must pass, as CI runs it
+	@$(MAKE) lint
+	$(call title,unit tests$(comma) fuzz seeds and the store on DynamoDB Local)
+	@$(LOCAL) dynamodb -- go test $(RACE) -count=1 -timeout 15m $(PACKAGES)
+	@$(MAKE) oracle
+	@$(MAKE) template
+	@$(MAKE) e2e
+	@printf '\nEverything passed.\n'
+
+lint: ## gofmt, vet, staticcheck
+	$(call title,gofmt)
+	@bad=$$($(OUR_GO) | xargs gofmt -l); [ -z "$$bad" ] || { printf 'not formatted, remedy: gofmt -w\n%s\n' "$$bad" >&2; exit 1; }
+	$(call title,vet)
+	@go vet ./...
+	@go -C infra vet -tags e2e ./...
+	@go -C shared/seal/oracle vet ./...
+	$(call title,staticcheck)
+	@go tool staticcheck ./...
+	@go build -o .local/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	@cd infra && ../.local/bin/staticcheck -tags e2e ./local
+
+unit: ## the tests that need nothing but Go
+	@go test -skip '$(STORE)' $(PACKAGES)
+
+store: check-test $(LOCAL) ## the tests of the store (TestStore…), with DynamoDB Local beside them
+	@exec $(LOCAL) dynamodb -- go test -count=1 -timeout 15m -run '$(STORE)' $(PACKAGES)
+
+oracle: ## the sealed format against the AWS Encryption SDK
+	$(call title,the sealed format against the AWS Encryption SDK)
+	@go -C shared/seal/oracle test ./...
+
+template: synth ## the tests of the stack and of its templates
+	$(call title,templates and infra)
+	@go test -count=1 ./template_test/...
+	@unset CDK_VALIDATION; go -C infra test -count=1 ./...
+
+e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
+	$(call title,end to end)
+	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
+
+fuzz: $(LOCAL) ## [T=30m] [ONLY=name]: every fuzz target, sharing the time; commit what appears under testdata/fuzz
+	@exec $(LOCAL) fuzz -time $(T) $(call flag,only,$(ONLY))
+
+##@ Building and AWS
+
+.PHONY: check install build synth deploy clean
+check: check-test ## look for the tools that all of this needs
+
+install: check-test $(LOCAL) ## MiniStack, the CDK CLI and DynamoDB Local, pinned, into .local/
+	@exec $(LOCAL) install
+
+build: $(LOCAL) ## [FLAVOUR=arm64|local]: the functions, into .build/
+	@exec $(LOCAL) build -flavour $(FLAVOUR)
+
+synth: $(LOCAL) ## the templates of all stages, into cdk.out/
+	@exec $(LOCAL) synth
+
+deploy: check-run $(LOCAL) ## STAGE=dev|prod: the stack to AWS, with your credentials
+	@exec $(LOCAL) deploy -stage '$(STAGE)'
+
+clean: ## what was built, but not what was installed
+	rm -rf .build cdk.out
+	rm -rf .local/log .local/e2e
+
+.PHONY: check-run check-test $(LOCAL)
+check-run:
+	@infra/local/check.sh run
+check-test:
+	@infra/local/check.sh test
+
+$(LOCAL):
+	@command -v go >/dev/null || { infra/local/check.sh run; exit 1; }
+	@go -C infra build -o ../$@ ./local
+
+comma := ,

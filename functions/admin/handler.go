@@ -1,0 +1,266 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/supportvault/supportvault/shared/account"
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/minimise"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// The faults of administration.
+var (
+	ErrAction  = fault.New(fault.Invalid, "action_unknown", "The action must be create-account or rotate-secret.")
+	ErrID      = fault.New(fault.Invalid, "account_invalid", "The id of an account is 4 to 32 of the characters a–z and 0–9.")
+	ErrZone    = fault.New(fault.Invalid, "time_zone_unknown", "The time zone must be a name of the IANA database such as Europe/Berlin.")
+	ErrExists  = fault.New(fault.Conflict, "account_exists", "There is an account of this id already.")
+	ErrMissing = fault.New(fault.NotFound, "account_or_source_unknown", "There is no such account, or it has no such source.")
+)
+
+// rotation is how long the old secret of a source is still taken: long enough for a settings page at the sender to be
+// changed by hand, and for what is retried meanwhile.
+const rotation = 7 * 24 * time.Hour
+
+type generator interface {
+	GenerateDataKey(context.Context, *kms.GenerateDataKeyInput, ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error)
+}
+
+// Deps are what a handler needs.
+type Deps struct {
+	Store   *vault.Store
+	KMS     generator
+	WrapKey string
+	Floor   retention.Floor
+}
+
+// Handler administers.
+type Handler struct{ Deps }
+
+// New makes a handler.
+func New(deps Deps) *Handler { return &Handler{deps} }
+
+// Build makes the handler of the deployed function; it is the only place that names clients of AWS.
+func Build() (*Handler, error) {
+	env, err := awsenv.Required("STAGE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID")
+	if err != nil {
+		return nil, err
+	}
+	cfg := awsenv.Config()
+	return New(Deps{
+		Store: vault.Connect(cfg, vault.Tables{Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
+		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
+	}), nil
+}
+
+// Request is what an operator asks.
+type Request struct {
+	Action    string `json:"action"`
+	Account   string `json:"account"`
+	Plan      string `json:"plan"`
+	Start     string `json:"start"`
+	Retention string `json:"retention"`
+	TimeZone  string `json:"timeZone"`
+	Source    string `json:"source"`
+}
+
+// Created is a new account. Token and secrets are shown this once.
+type Created struct {
+	Account string            `json:"account"`
+	Plan    string            `json:"plan"`
+	Start   string            `json:"start"`
+	Keeps   string            `json:"retention"`
+	Token   string            `json:"token"`
+	Sources map[string]Source `json:"sources"`
+}
+
+// Source is where a sender posts to and with what it signs.
+type Source struct {
+	Path   string `json:"path"`
+	Secret string `json:"secret"`
+}
+
+// Rotated is the new secret of a source.
+type Rotated struct {
+	Account            string    `json:"account"`
+	Source             string    `json:"source"`
+	Secret             string    `json:"secret"`
+	PreviousValidUntil time.Time `json:"previousValidUntil"`
+}
+
+// Handle answers one request; what is wrong with it is part of the answer.
+func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var req Request
+	if err := json.Unmarshal(raw, &req); err != nil {
+		return edge.ErrorAnswer(ErrAction), nil
+	}
+	answer, err := h.act(ctx, req)
+	if err == nil {
+		slog.InfoContext(ctx, "done", slog.String("action", req.Action))
+		return answer, nil
+	}
+	f := fault.Of(err)
+	slog.WarnContext(ctx, "refused", slog.String("code", f.Code), slog.String("cause", edge.Cause(err)))
+	if f.Retry() {
+		return nil, err
+	}
+	return edge.ErrorAnswer(err), nil
+}
+
+func (h *Handler) act(ctx context.Context, req Request) (any, error) {
+	switch req.Action {
+	case "create-account":
+		return h.Create(ctx, req)
+	case "rotate-secret":
+		return h.Rotate(ctx, req)
+	default:
+		return nil, ErrAction
+	}
+}
+
+func (h *Handler) policy(req Request) (account.Policy, error) {
+	p := account.Policy{Version: 1, Start: minimise.Start(req.Start), By: "operator", At: h.Store.Now(), Reason: "account created"}
+	p.Plan, p.Shortened = retention.Plan(req.Plan), map[retention.Kind]retention.Period{}
+	if err := p.Start.Check(); err != nil {
+		return p, fault.New(fault.Invalid, "start_unknown", "The start must be minimal or identified.")
+	}
+	if req.Retention != "" {
+		period, err := retention.ParsePeriod(req.Retention)
+		if err != nil {
+			return p, fault.New(fault.Invalid, "retention_invalid", "The retention must be an ISO 8601 duration such as P30D or P3M.")
+		}
+		p.Shortened[retention.Chat] = period
+	}
+	if err := p.Check(h.Floor); err != nil {
+		return p, fault.New(fault.Invalid, "policy_not_possible", err.Error())
+	}
+	zone, err := time.LoadLocation(req.TimeZone) // empty is UTC
+	if err != nil || req.TimeZone == "Local" {
+		return p, ErrZone
+	}
+	p.Zone = zone
+	return p, nil
+}
+
+// Create makes an account with every source that exists and one token.
+func (h *Handler) Create(ctx context.Context, req Request) (Created, error) {
+	if !account.ValidID(req.Account) {
+		return Created{}, ErrID
+	}
+	policy, err := h.policy(req)
+	if err != nil {
+		return Created{}, err
+	}
+	created := Created{Account: req.Account, Plan: req.Plan, Start: req.Start, Keeps: policy.Keeps(retention.Chat).String(), Sources: map[string]Source{}}
+	if _, err := h.Store.OpenPolicy(ctx, req.Account); err == nil {
+		return Created{}, ErrExists
+	}
+	generated, err := h.KMS.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+		KeyId: &h.WrapKey, KeySpec: kmstypes.DataKeySpecAes256, EncryptionContext: keyring.KMSContext(req.Account),
+	})
+	if err != nil {
+		return Created{}, fmt.Errorf("generate account key: %w", err)
+	}
+	key := keyring.NewAccount(req.Account, generated.Plaintext)
+	pk := account.Partition(req.Account)
+
+	var writes []types.TransactWriteItem
+	put := func(table, pk, sk string, item attr.Item) {
+		item["pk"], item["sk"] = attr.S(pk), attr.S(sk)
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
+			TableName: &table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		}})
+	}
+	for _, item := range vault.NewAccountItems(req.Account, key, generated.CiphertextBlob) {
+		put(h.Store.Tables.Keys, attr.GetS(item, "pk"), attr.GetS(item, "sk"), item)
+	}
+	control := h.Store.Tables.Control
+	put(control, pk, account.PolicyKey, policy.Item())
+	put(control, pk, account.PolicyVersionKey(policy.Version), policy.Item())
+	put(control, account.ListPartition, req.Account, attr.Item{"createdAt": attr.Time(policy.At)})
+	for _, name := range source.Names() {
+		secret := account.NewSecret()
+		wrapped, err := wrapSecrets(key, name, []account.Secret{{Value: secret}})
+		if err != nil {
+			return Created{}, err
+		}
+		put(control, pk, account.SourceKey(name), attr.Item{"secrets": attr.B(wrapped), "version": attr.N(1)})
+		created.Sources[name] = Source{Path: "/v1/webhooks/" + req.Account + "/" + name, Secret: secret}
+	}
+	token := account.NewToken()
+	put(control, pk, account.TokenKey(token.ID), attr.Item{"hash": attr.B(token.Hash()), "createdAt": attr.Time(policy.At)})
+	created.Token = token.Reveal()
+
+	_, err = h.Store.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		for _, reason := range canceled.CancellationReasons {
+			if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
+				return Created{}, ErrExists
+			}
+		}
+	}
+	if err != nil {
+		return Created{}, fmt.Errorf("create account: %w", err)
+	}
+	return created, nil
+}
+
+func wrapSecrets(key *keyring.Account, name string, secrets []account.Secret) ([]byte, error) {
+	b, err := account.MarshalSecrets(secrets)
+	if err != nil {
+		return nil, err
+	}
+	return key.Wrap(account.SecretsPlace(key.ID(), name), b), nil
+}
+
+// Rotate makes a new secret for a source; the last one is taken for another week.
+func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
+	if _, ok := source.Lookup(req.Source); !ok {
+		return Rotated{}, ErrMissing
+	}
+	ses, err := h.Store.Open(ctx, req.Account, req.Source)
+	if errors.Is(err, vault.ErrNoAccount) {
+		return Rotated{}, ErrMissing
+	}
+	if err != nil {
+		return Rotated{}, err
+	}
+	until := h.Store.Now().Add(rotation).UTC().Truncate(time.Second)
+	secrets := []account.Secret{{Value: account.NewSecret()}}
+	for _, s := range ses.Secrets {
+		if s.Until.IsZero() {
+			secrets = append(secrets, account.Secret{Value: s.Value, Until: until})
+		}
+	}
+	wrapped, err := wrapSecrets(ses.Key, req.Source, secrets)
+	if err != nil {
+		return Rotated{}, err
+	}
+	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &h.Store.Tables.Control, Key: attr.Key(account.Partition(req.Account), account.SourceKey(req.Source)),
+		UpdateExpression:          aws.String("SET secrets = :secrets ADD version :one"),
+		ConditionExpression:       aws.String("attribute_exists(pk)"),
+		ExpressionAttributeValues: attr.Item{":secrets": attr.B(wrapped), ":one": attr.N(1)},
+	})
+	if err != nil {
+		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
+	}
+	return Rotated{Account: req.Account, Source: req.Source, Secret: secrets[0].Value, PreviousValidUntil: until}, nil
+}

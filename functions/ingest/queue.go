@@ -1,0 +1,144 @@
+package ingest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/seal"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// inlineMessage is the size in bytes of a sealed message up to which it goes through SQS itself, which takes 256 KB (1 MB
+// since 2025) of base64 and names.
+const inlineMessage = 150 << 10
+
+// Queue is where events wait that the tables refused, and where ended conversations wait to be settled.
+type Queue interface {
+	// Settle asks for a conversation to be settled.
+	Settle(context.Context, vault.Reference) error
+	// Wait holds a message until the tables take it.
+	Wait(ctx context.Context, body string) error
+}
+
+// message is what waits: who can open it and what it is, sealed. Nothing of its content is in the clear.
+type message struct {
+	Account string `json:"account"`
+	ID      string `json:"id"`
+	Sealed  string `json:"sealed,omitempty"`
+	Object  bool   `json:"object,omitempty"`
+}
+
+var messageID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+func (m message) context() seal.Context { return seal.Context{"account": m.Account, "message": m.ID} }
+
+// enqueue seals events under the account's key, since they may have no row yet and so no own key.
+func (h *Handler) enqueue(ctx context.Context, ses *vault.Session, kept []conversation.Event) error {
+	plain, err := vault.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	m := message{Account: ses.Account, ID: rand.Text()}
+	sealed, err := seal.Seal(ses.Key.QueueKey(m.ID), m.context(), plain)
+	if err != nil {
+		return err
+	}
+	if m.Object = len(sealed) > inlineMessage; m.Object {
+		if err := h.Store.Objects.Put(ctx, vault.QueueObject(m.Account, m.ID), sealed); err != nil {
+			return err
+		}
+	} else {
+		m.Sealed = base64.StdEncoding.EncodeToString(sealed)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return h.Queue.Wait(ctx, string(body))
+}
+
+// dequeue stores the events of one message.
+func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
+	var m message
+	if err := json.Unmarshal([]byte(raw.Body), &m); err != nil || !messageID.MatchString(m.ID) {
+		return errors.New("a message of another form is in the ingest queue")
+	}
+	ses, err := h.Store.Open(ctx, m.Account, "")
+	if errors.Is(err, vault.ErrNoAccount) {
+		return nil // the account and its key are gone, and with them the right to keep this
+	}
+	if err != nil {
+		return err
+	}
+	sealed, err := base64.StdEncoding.DecodeString(m.Sealed)
+	if m.Object {
+		sealed, err = h.Store.Objects.Get(ctx, vault.QueueObject(m.Account, m.ID))
+	}
+	if errors.Is(err, vault.ErrUnreadable) {
+		return nil // it was stored and its object deleted; only the message came again
+	}
+	if err != nil {
+		return err
+	}
+	plain, err := seal.Open(ses.Key.QueueKey(m.ID), m.context(), sealed)
+	if err != nil {
+		return err
+	}
+	var kept []conversation.Event
+	if err := vault.Unmarshal(plain, &kept); err != nil {
+		return err
+	}
+	for _, e := range kept {
+		if _, err := h.store(ctx, ses, e); err != nil {
+			return err
+		}
+	}
+	if m.Object {
+		return h.Store.Objects.Delete(ctx, vault.QueueObject(m.Account, m.ID))
+	}
+	return nil
+}
+
+// Queues are the two queues in SQS.
+type Queues struct {
+	Client           sqsClient
+	Ingest, Settling string
+	Delay            time.Duration
+}
+
+type sqsClient interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+// Settle sends to the settle queue, to be received after the delay.
+func (q Queues) Settle(ctx context.Context, r vault.Reference) error {
+	body := r.String()
+	_, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.Settling, MessageBody: &body, DelaySeconds: int32(q.Delay / time.Second)})
+	if err != nil {
+		return fmt.Errorf("send to settle queue: %w", err)
+	}
+	return nil
+}
+
+// waitDelay is how long a refused event waits before it is tried again: throttling that ends sooner ends while the SDK
+// still repeats by itself.
+const waitDelay = 5
+
+// Wait sends to the ingest queue.
+func (q Queues) Wait(ctx context.Context, body string) error {
+	_, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.Ingest, MessageBody: &body, DelaySeconds: waitDelay})
+	if err != nil {
+		return fmt.Errorf("send to ingest queue: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// attempts bounds how often a write is repeated because its conversation moved: each time somebody else got on.
+const attempts = 12
+
+var errMoving = errors.New("ingest: the conversation keeps moving")
+
+// store writes one event so that no settling can miss it; package vault draws the protocol.
+func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
+	record := ses.Index.RecordID(e.Source, e.Conversation)
+	wrote := false
+	for range attempts {
+		row, ok, err := h.life(ctx, ses, record, e)
+		if err != nil || !ok {
+			return !wrote, err
+		}
+		stands, err := ses.PutEvent(ctx, row, e)
+		if err != nil {
+			return false, err
+		}
+		wrote = wrote || !stands
+		unmoved, reopened, err := h.unmoved(ctx, ses, row)
+		if err != nil {
+			return false, err
+		}
+		if !unmoved {
+			continue
+		}
+		// What comes after the end may belong before it; settling knows which.
+		if e.Ended || reopened {
+			if err := h.Queue.Settle(ctx, vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation}); err != nil {
+				return false, err
+			}
+		}
+		return !wrote, nil
+	}
+	return false, errMoving
+}
+
+// life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
+// everything is known already.
+func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event) (row vault.Row, ok bool, err error) {
+	for range attempts {
+		rows, err := ses.Rows(ctx, record)
+		if err != nil {
+			return row, false, err
+		}
+		row, begin := choose(rows, e)
+		if !begin && row.State == vault.Settled {
+			c, err := ses.Load(ctx, row, nil)
+			switch {
+			case errors.Is(err, vault.ErrUnreadable): // past its time, and not yet purged
+				begin, row.State = true, vault.Destroyed
+			case err != nil:
+				return row, false, err
+			case reflect.DeepEqual(c.Fold([]conversation.Event{e}), c.Fold(nil)):
+				return row, false, nil
+			}
+		}
+		if row.State == vault.Destroyed && !e.Time.After(row.Known) {
+			return row, false, nil
+		}
+		if !begin {
+			return row, true, nil
+		}
+		row = ses.NewRow(record, e.Kind, len(rows)+1, e.Time.Time)
+		_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: &h.Store.Tables.Keys, Item: row.Item(), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		})
+		if vault.IsConditionFailed(err) {
+			continue
+		}
+		return row, true, err
+	}
+	return row, false, errMoving
+}
+
+// choose picks the life that an event belongs to, by the event's time; begin says that it is the first of a new one. Rows
+// come newest first. An event from before the newest life belongs to the one before, unless that one cannot be reopened
+// so late.
+func choose(rows []vault.Row, e conversation.Event) (row vault.Row, begin bool) {
+	for i, r := range rows {
+		older := i+1 < len(rows)
+		if older && e.Time.Before(r.Since) && !e.Time.After(reopenable(rows[i+1])) {
+			continue
+		}
+		over := (r.State == vault.Settled || r.State == vault.Destroyed) && e.Time.After(reopenable(r))
+		switch {
+		case over && i == 0:
+			return r, true
+		case over:
+			return rows[i-1], false
+		default:
+			return r, r.State == vault.Destroyed && i == 0 && e.Time.After(r.Known)
+		}
+	}
+	return vault.Row{}, true
+}
+
+// reopenable is up to when a message still belongs to a life that is over.
+func reopenable(r vault.Row) time.Time {
+	if r.State == vault.Destroyed {
+		return r.Known
+	}
+	return r.Known.Add(retention.Reopens(r.Kind))
+}
+
+// unmoved says whether the generation is still the one in which an event was just written, and sees to it that the
+// conversation is open, so that a settling will follow; reopened says that it had to.
+func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row) (unmoved, reopened bool, err error) {
+	now, ok, err := ses.Row(ctx, row.ID, row.Incarnation)
+	if err != nil || !ok || now.Generation != row.Generation || now.State == vault.Destroyed {
+		return false, false, err
+	}
+	if now.State == vault.Open {
+		return true, false, nil
+	}
+	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &h.Store.Tables.Keys, Key: row.Key(),
+		UpdateExpression:         aws.String("SET #state = :open, listing = :listing, #position = :position"),
+		ConditionExpression:      aws.String("generation = :generation AND #state IN (:settling, :settled)"),
+		ExpressionAttributeNames: map[string]string{"#state": "state", "#position": "position"},
+		ExpressionAttributeValues: attr.Item{
+			":open": attr.S(vault.Open), ":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled),
+			":generation": attr.N(row.Generation), ":listing": attr.S(vault.OpenListing(row.Account)),
+			":position": attr.S(vault.Position(h.Store.Now(), row.ID, row.Incarnation)),
+		},
+	})
+	if vault.IsConditionFailed(err) {
+		return false, false, nil
+	}
+	return err == nil, err == nil, err
+}

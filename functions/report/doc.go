@@ -1,0 +1,18 @@
+// Package report answers who may read.
+//
+// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, behind authorize.
+//
+// Answers: {"chats": […], "next": …}, newest first, without entries; or one conversation with them. What is past its
+// time, destroyed or without its keys is not found, whatever the tables still hold.
+//
+// Order: settled conversations stand at their last activity (endedAt), open ones at when they were last known to be
+// active, which may lag behind their last message by up to half an hour. from (inclusive) and to (exclusive) select by
+// last activity. A conversation that settles while pages are read may be met twice or not at all.
+//
+// Writes: an audit entry for every answer, before it is given; without the entry there is no answer.
+//
+// May: read the three tables; put audit entries, and nothing else, into the control table; decrypt with the wrap key
+// under an account's context; read objects under bodies/.
+//
+// Alarms: errors.
+package report

@@ -1,0 +1,340 @@
+// Package functions_test drives the functions together, in one process, over DynamoDB Local: the road of a chat from its
+// webhook to its end.
+package functions_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/authorize"
+	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/ingest"
+	"github.com/supportvault/supportvault/functions/purge"
+	"github.com/supportvault/supportvault/functions/report"
+	"github.com/supportvault/supportvault/functions/settle"
+	"github.com/supportvault/supportvault/shared/audit"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
+	"github.com/supportvault/supportvault/shared/vaulttest"
+)
+
+var noon = time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
+
+// road is every function over one vault, with queues that the test empties when it wants.
+type road struct {
+	*vaulttest.Vault
+	ingest    *ingest.Handler
+	settle    *settle.Handler
+	report    *report.Handler
+	purge     *purge.Handler
+	extract   *extract.Handler
+	authorize *authorize.Handler
+	admin     *admin.Handler
+	queues    *queues
+	files     *vaulttest.Bucket
+}
+
+// queues holds what was sent. Refuse, if set, answers every sending.
+type queues struct {
+	mu        sync.Mutex
+	settling  []vault.Reference
+	waiting   []string
+	published []settle.Event
+	refuse    error
+}
+
+func (q *queues) locked(f func()) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.refuse == nil {
+		f()
+	}
+	return q.refuse
+}
+
+func (q *queues) Settle(_ context.Context, r vault.Reference) error {
+	return q.locked(func() { q.settling = append(q.settling, r) })
+}
+
+func (q *queues) Wait(_ context.Context, body string) error {
+	return q.locked(func() { q.waiting = append(q.waiting, body) })
+}
+
+func (q *queues) Send(_ context.Context, rs []vault.Reference) error {
+	return q.locked(func() { q.settling = append(q.settling, rs...) })
+}
+
+func (q *queues) Publish(_ context.Context, e settle.Event) error {
+	return q.locked(func() { q.published = append(q.published, e) })
+}
+
+func (q *queues) takeSettling() (all []vault.Reference) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all, q.settling = q.settling, nil
+	return all
+}
+
+func newRoad(t testing.TB) *road {
+	t.Helper()
+	v := vaulttest.New(t, noon)
+	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
+	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
+	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues})
+	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues})
+	r.report = report.New(report.Deps{Store: v.Store, Audit: write})
+	r.purge = purge.New(purge.Deps{Store: &vault.Store{DB: v.DB, Tables: v.Tables, Now: v.Clock.Now, Objects: v.Objects}})
+	r.extract = extract.New(extract.Deps{Store: v.Store, Files: putter{r.files}, Bucket: "exports", Audit: write})
+	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
+	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute})
+	return r
+}
+
+type putter struct{ bucket *vaulttest.Bucket }
+
+func (p putter) Put(ctx context.Context, key string, r io.Reader) error {
+	return p.bucket.Keep(key, r)
+}
+
+func (r *road) account(t testing.TB, req admin.Request) admin.Created {
+	t.Helper()
+	if req.Plan == "" {
+		req.Plan = "standard"
+	}
+	if req.Start == "" {
+		req.Start = "identified"
+	}
+	created, err := r.admin.Create(context.Background(), req)
+	if err != nil {
+		t.Fatalf("create account: %v", err)
+	}
+	return created
+}
+
+// post sends a body as the source would and answers status and body.
+func (r *road) post(account admin.Created, source string, body []byte) (int, string) {
+	headers := map[string]string{"content-type": "application/json"}
+	secret := []byte(account.Sources[source].Secret)
+	switch source {
+	case "tawkto":
+		mac := hmac.New(sha1.New, secret)
+		mac.Write(body)
+		headers["x-tawk-signature"] = hex.EncodeToString(mac.Sum(nil))
+	case "chatwoot":
+		ts := strconv.FormatInt(r.Clock.Now().Unix(), 10)
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(ts + "." + string(body)))
+		headers["x-chatwoot-timestamp"], headers["x-chatwoot-signature"] = ts, "sha256="+hex.EncodeToString(mac.Sum(nil))
+	}
+	res, err := r.ingest.Webhook(context.Background(), events.APIGatewayV2HTTPRequest{
+		RouteKey: "POST /v1/webhooks/{account}/{source}", Headers: headers, Body: string(body),
+		PathParameters: map[string]string{"account": account.Account, "source": source},
+	})
+	if err != nil {
+		return 0, err.Error()
+	}
+	return res.StatusCode, res.Body
+}
+
+func (r *road) mustPost(t testing.TB, account admin.Created, source string, body []byte) {
+	t.Helper()
+	if status, answer := r.post(account, source, body); status != 202 {
+		t.Fatalf("post to %s: %d %s", source, status, answer)
+	}
+}
+
+// settleAll settles what the queue holds until it is empty; what fails comes again, as in SQS.
+func (r *road) settleAll(t testing.TB) {
+	t.Helper()
+	for range 100 {
+		all := r.queues.takeSettling()
+		if len(all) == 0 {
+			return
+		}
+		for _, ref := range all {
+			if err := r.settle.Settle(context.Background(), ref); err != nil {
+				r.queues.locked(func() { r.queues.settling = append(r.queues.settling, ref) })
+			}
+		}
+	}
+	t.Fatal("the settle queue does not become empty")
+}
+
+// get reads a path as the account's token may.
+func (r *road) get(t testing.TB, account admin.Created, id, query string) (int, string) {
+	t.Helper()
+	path := map[string]string{"account": account.Account}
+	route := "GET /v1/accounts/{account}/chats"
+	if id != "" {
+		path["id"] = id
+		route += "/{id}"
+	}
+	allowed, err := r.authorize.Authorize(context.Background(), events.APIGatewayV2CustomAuthorizerV2Request{
+		Headers: map[string]string{"authorization": "Bearer " + account.Token}, PathParameters: path,
+	})
+	if err != nil || !allowed.IsAuthorized {
+		t.Fatalf("authorize: %v %v", allowed, err)
+	}
+	res, err := r.report.HTTP(context.Background(), events.APIGatewayV2HTTPRequest{
+		RouteKey: route, PathParameters: path, RawQueryString: query,
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: allowed.Context},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Body
+}
+
+// list reads all pages.
+func (r *road) list(t testing.TB, account admin.Created, query string) []conversation.View {
+	t.Helper()
+	var all []conversation.View
+	next := query
+	for {
+		status, body := r.get(t, account, "", next)
+		if status != 200 {
+			t.Fatalf("list: %d %s", status, body)
+		}
+		var page report.Page
+		if err := json.Unmarshal([]byte(body), &page); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page.Chats...)
+		if page.Next == nil {
+			return all
+		}
+		next = query + "&cursor=" + *page.Next
+	}
+}
+
+func (r *road) one(t testing.TB, account admin.Created, id string) conversation.View {
+	t.Helper()
+	status, body := r.get(t, account, id, "")
+	if status != 200 {
+		t.Fatalf("read %s: %d %s", id, status, body)
+	}
+	var v conversation.View
+	if err := json.Unmarshal([]byte(body), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func tawkStart(chat string, at time.Time, text string) []byte {
+	return fmt.Appendf(nil, `{"event":"chat:start","chatId":%q,"time":%q,"message":{"text":%q,"type":"msg","sender":{"type":"visitor"}},
+		"visitor":{"name":"Iris Vogel","email":"iris.vogel@example.com","city":"Arnhem","country":"NL"},"property":{"id":"p1","name":"Shop"}}`, chat, stamp(at), text)
+}
+
+func tawkEnd(chat string, at time.Time) []byte {
+	return fmt.Appendf(nil, `{"event":"chat:end","chatId":%q,"time":%q,
+		"visitor":{"name":"Iris Vogel","email":"iris.vogel@example.com","city":"Arnhem","country":"NL"},"property":{"id":"p1","name":"Shop"}}`, chat, stamp(at))
+}
+
+func tawkTranscript(chat string, first time.Time, texts ...string) []byte {
+	var messages []map[string]any
+	for i, text := range texts {
+		sender := map[string]string{"t": "v"}
+		if i%2 == 1 {
+			sender = map[string]string{"t": "a", "n": "Noor Bakker"}
+		}
+		messages = append(messages, map[string]any{"sender": sender, "type": "msg", "msg": text, "time": stamp(first.Add(time.Duration(i) * time.Second))})
+	}
+	b, err := json.Marshal(map[string]any{
+		"event": "chat:transcript_created", "time": stamp(first.Add(time.Duration(len(texts)) * time.Second)), "property": map[string]string{"id": "p1", "name": "Shop"},
+		"chat": map[string]any{"id": chat, "visitor": map[string]string{"name": "Iris Vogel", "email": "iris.vogel@example.com", "city": "Arnhem"}, "messages": messages},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func wootMessage(chat, id int, at time.Time, text string) []byte {
+	kind, sender := "incoming", `{"id":4711,"name":"Iris Vogel","email":"iris.vogel@example.com","phone_number":"+15555550142","type":"contact"}`
+	if id%2 == 0 {
+		kind, sender = "outgoing", `{"id":7,"name":"Noor Bakker","type":"user"}`
+	}
+	return fmt.Appendf(nil, `{"event":"message_created","id":%d,"content":%q,"message_type":%q,"private":false,"created_at":%q,"sender":%s,
+		"conversation":{"id":%d,"status":"open","labels":[],"contact_inbox":{"pubsub_token":"never-store-me"},"meta":{"sender":{"id":4711,"name":"Iris Vogel","email":"iris.vogel@example.com","phone_number":"+15555550142"}}},
+		"account":{"id":3,"name":"Shop"},"inbox":{"id":5,"name":"Web"}}`, id, text, kind, stamp(at), sender, chat)
+}
+
+func wootResolved(chat int, at time.Time) []byte {
+	return fmt.Appendf(nil, `{"event":"conversation_status_changed","id":%d,"status":"resolved","labels":["billing"],"meta":{"sender":{"id":4711,"name":"Iris Vogel","email":"iris.vogel@example.com","phone_number":"+15555550142"},"assignee":{"id":7,"name":"Noor Bakker"},"team":{"id":1,"name":"Sales"}},
+		"created_at":%d,"last_activity_at":%d,"timestamp":%d,"updated_at":%d.25}`, chat, at.Unix()-60, at.Unix(), at.Unix(), at.Unix())
+}
+
+func TestStoreRoadOfAChat(t *testing.T) {
+	r := newRoad(t)
+	demo := r.account(t, admin.Request{Account: "demo"})
+	chat := "70fe3290-99ad-11e9-a30a-51567162179f"
+	r.mustPost(t, demo, "tawkto", tawkStart(chat, noon, "Hello, is anybody there?"))
+
+	open := r.list(t, demo, "")
+	if len(open) != 1 || open[0].State != conversation.Open || open[0].SettledAt != nil || open[0].Entries != nil {
+		t.Fatalf("an open chat is not listed as one: %+v", open)
+	}
+	if got := r.one(t, demo, open[0].ID); len(*got.Entries) != 1 || (*got.Entries)[0].Text != "Hello, is anybody there?" {
+		t.Fatalf("an open chat does not have its entry: %+v", got)
+	}
+
+	r.mustPost(t, demo, "tawkto", tawkEnd(chat, noon.Add(time.Minute)))
+	r.Clock.Advance(2 * time.Minute)
+	r.settleAll(t)
+	settled := r.list(t, demo, "state=settled")
+	if len(settled) != 1 || settled[0].State != conversation.Settled || settled[0].Revision != 1 || settled[0].Incarnation != 1 {
+		t.Fatalf("the chat has not settled: %+v", settled)
+	}
+	got := r.one(t, demo, settled[0].ID)
+	if len(*got.Entries) != 1 || got.EndedAt == nil || !got.EndedAt.Equal(noon.Add(time.Minute)) || got.Conversation != chat {
+		t.Fatalf("settled: %+v", got)
+	}
+	if want := time.Date(2027, time.February, 22, 0, 0, 0, 0, time.UTC); !got.ExpiresAt.Equal(want) {
+		t.Errorf("expires at %v, want %v", got.ExpiresAt, want)
+	}
+
+	// The whole transcript comes after settling: the next revision, in which nothing stands twice.
+	r.mustPost(t, demo, "tawkto", tawkTranscript(chat, noon, "Hello, is anybody there?", "Yes. My name is Noor.", "Good!"))
+	r.settleAll(t)
+	got = r.one(t, demo, settled[0].ID)
+	if got.State != conversation.Settled || got.Revision != 2 || len(*got.Entries) != 3 {
+		t.Fatalf("after the transcript: %+v", got)
+	}
+	if len(r.queues.published) == 0 || r.queues.published[len(r.queues.published)-1].Revision != 2 {
+		t.Errorf("published: %+v", r.queues.published)
+	}
+
+	// Past its time it is gone, though nobody has purged.
+	r.Clock.Set(got.ExpiresAt.Add(-time.Millisecond))
+	r.one(t, demo, got.ID)
+	r.Clock.Set(got.ExpiresAt.Time)
+	if status, _ := r.get(t, demo, got.ID, ""); status != 404 {
+		t.Errorf("past its time: %d", status)
+	}
+	if left := r.list(t, demo, ""); len(left) != 0 {
+		t.Errorf("past its time it is listed: %+v", left)
+	}
+	rep, err := r.purge.Purge(context.Background(), purge.Request{})
+	if err != nil || rep.Cohorts != 1 || rep.Conversations != 1 || len(rep.Failures) != 0 {
+		t.Errorf("purge: %+v %v", rep, err)
+	}
+}
+

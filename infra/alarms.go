@@ -1,0 +1,87 @@
+package infra
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// addAlarms makes the topic that every alarm goes to.
+func (v *vault) addAlarms() {
+	v.alarms = awssns.NewTopic(v.stack, jsii.String("Alarms"), &awssns.TopicProps{
+		EnforceSSL: jsii.Bool(true),
+		MasterKey:  v.storage,
+	})
+	if v.props.AlarmEmail != "" {
+		v.alarms.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(v.props.AlarmEmail), nil))
+	}
+	// CloudWatch publishes as itself, so the topic's own policy (which takes the place of the default one) and the key's
+	// must let it.
+	cloudWatch := &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)}
+	v.alarms.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("AlarmsReachTheTopic"),
+		Principals: cloudWatch,
+		Actions:    jsii.Strings("sns:Publish"),
+		Resources:  &[]*string{v.alarms.TopicArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": v.stack.Account()}},
+	}))
+	v.storage.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("AlarmsReachTheTopic"),
+		Principals: cloudWatch,
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+		Resources:  jsii.Strings("*"),
+		Conditions: &map[string]any{"StringEquals": map[string]any{
+			"aws:SourceAccount": v.stack.Account(),
+			"kms:ViaService":    "sns." + v.props.Region + ".amazonaws.com",
+		}},
+	}), jsii.Bool(true))
+}
+
+// alarmOnDead is raised by the first message in a dead-letter queue.
+func (v *vault) alarmOnDead(id, holds string, q queue) {
+	v.alarm(v.stack, id+"Alarm", awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("There are " + holds + ": look at the queue, mend the cause, redrive."),
+		Metric:             q.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: minutes(5)}),
+		EvaluationPeriods:  jsii.Number(1),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+}
+
+// alarmOnErrors is raised when an invocation fails: refusing bad input is an answer, not a failure.
+func (v *vault) alarmOnErrors(scope constructs.Construct, name string, f awslambda.Function) {
+	v.alarm(scope, "ErrorsAlarm", awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("The function " + name + " failed: look at its log."),
+		Metric:             f.MetricErrors(&awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(5)}),
+		EvaluationPeriods:  jsii.Number(1),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+}
+
+// alarmOnMissed is raised when a function that runs every hour did not run in two of them.
+func (v *vault) alarmOnMissed(scope constructs.Construct, name string, f awslambda.Function) {
+	v.alarm(scope, "MissedAlarm", awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("The function " + name + " missed two of its hourly runs: look at its schedule and at the throttles."),
+		Metric:             f.MetricInvocations(&awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(60)}),
+		EvaluationPeriods:  jsii.Number(2),
+		DatapointsToAlarm:  jsii.Number(2),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
+	})
+}
+
+func (v *vault) alarm(scope constructs.Construct, id string, props awscloudwatch.AlarmProps) {
+	awscloudwatch.NewAlarm(scope, jsii.String(id), &props).AddAlarmAction(awscloudwatchactions.NewSnsAction(v.alarms))
+}
+
+func minutes(n float64) awscdk.Duration { return awscdk.Duration_Minutes(jsii.Number(n)) }

@@ -1,0 +1,324 @@
+//go:build e2e
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// The end-to-end tests prove the wiring: routes, authorizer, permissions to reach things, queues, direct invocations. What
+// the functions decide is tested in their own packages. `make e2e` deploys a stack for them and sets SUPPORTVAULT_OUTPUTS.
+func deployedStack(t *testing.T) stack {
+	t.Helper()
+	path := os.Getenv("SUPPORTVAULT_OUTPUTS")
+	if path == "" {
+		t.Fatal("SUPPORTVAULT_OUTPUTS is not set; remedy: make e2e")
+	}
+	o, err := readOutputs(home{dir: filepath.Dir(path)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := localStack(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newAccount creates an account of its own for the test.
+func (s stack) newAccount(t *testing.T, r accountRequest) outputs {
+	t.Helper()
+	a, err := s.createAccount(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.outputs
+	o.take(a)
+	return o
+}
+
+func readSamples(t *testing.T) []sample {
+	t.Helper()
+	all, err := samples("../..", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+type receipt struct {
+	Accepted   int                            `json:"accepted"`
+	Duplicates int                            `json:"duplicates"`
+	Error      struct{ Code, Message string } `json:"error"`
+}
+
+// post sends a delivery with the given headers.
+func post(t *testing.T, url string, headers map[string]string, body []byte) (int, receipt) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	status, answer, err := do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r receipt
+	if err := json.Unmarshal(answer, &r); err != nil {
+		t.Errorf("the answer %q is not JSON: %v", answer, err)
+	}
+	return status, r
+}
+
+func TestEndToEndChat(t *testing.T) {
+	s := deployedStack(t)
+	sent := readSamples(t)
+	for _, sample := range sent {
+		to := s.Sources[sample.source]
+		headers, err := sample.headers(to.Secret, time.Now())
+		if err != nil {
+			t.Fatalf("%s: %v", sample.name, err)
+		}
+		if status, r := post(t, to.URL, headers, sample.body); status != http.StatusAccepted {
+			t.Errorf("%s: %d %+v, want 202", sample.name, status, r)
+		}
+		if status, r := post(t, to.URL, headers, sample.body); status != http.StatusAccepted || r.Accepted != 0 {
+			t.Errorf("%s sent again: %d %+v, want 202 and nothing accepted", sample.name, status, r)
+		}
+	}
+	c, err := s.settled(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Entries) == 0 {
+		t.Fatalf("the settled chat has no entries: %s", c.opened)
+	}
+
+	t.Run("a list has no entries", func(t *testing.T) {
+		_, answer, err := get(t.Context(), s.chats()+"?limit=100", s.Token)
+		if err != nil || bytes.Contains(answer, []byte(`"entries"`)) || !bytes.Contains(answer, []byte(c.ID)) {
+			t.Errorf("got %v %s", err, answer)
+		}
+	})
+	t.Run("only the account's own token opens it", func(t *testing.T) {
+		other := s.newAccount(t, accountRequest{Account: "stranger", Plan: "standard", Start: "minimal"})
+		for _, token := range []string{"", "wrong", other.Token, s.Token + "x"} {
+			status, answer, err := get(t.Context(), s.chats()+"/"+c.ID, token)
+			if err != nil || status != http.StatusUnauthorized && status != http.StatusForbidden {
+				t.Errorf("token %q: %d %v", token, status, err)
+			}
+			if bytes.Contains(answer, []byte("entries")) {
+				t.Errorf("token %q opened it", token)
+			}
+		}
+	})
+	t.Run("nothing of it can be read in the tables, the buckets or the log", func(t *testing.T) { sealed(t, s, c) })
+	t.Run("the extract holds it", func(t *testing.T) {
+		x, err := s.extract(t.Context(), s.Account, func(extraction) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, found := 0, false
+		for _, f := range x.Files {
+			res, err := s.s3().GetObject(t.Context(), &s3.GetObjectInput{Bucket: &x.Bucket, Key: aws.String(x.Prefix + f.Name)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scanner := bufio.NewScanner(res.Body)
+			scanner.Buffer(nil, 16<<20)
+			for scanner.Scan() {
+				var line chat
+				if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+					t.Errorf("line %d of %s: %v", lines, f.Name, err)
+				}
+				lines++
+				found = found || line.ID == c.ID && len(line.Entries) == len(c.Entries)
+			}
+			res.Body.Close()
+			if err := scanner.Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !found || lines != x.Records {
+			t.Errorf("found the chat: %v; %d lines, %d records told", found, lines, x.Records)
+		}
+	})
+	t.Run("a rotated secret and the one before both sign", func(t *testing.T) {
+		before := s.Sources["tawkto"]
+		var r struct{ Secret string }
+		if err := s.call(t.Context(), "admin", map[string]string{"action": "rotate-secret", "account": s.Account, "source": "tawkto"}, &r); err != nil {
+			t.Fatal(err)
+		}
+		for i, secret := range []string{before.Secret, r.Secret} {
+			body := fmt.Appendf(nil, `{"event":"chat:start","chatId":"rotated-%d","time":%q,"message":{"text":"Hello there","type":"msg",`+
+				`"sender":{"type":"visitor"}},"visitor":{"name":"Ada"},"property":{"id":"1","name":"Example"}}`, i, time.Now().UTC().Format(time.RFC3339Nano))
+			if status, answer, err := (delivery{"tawkto", body}).send(t.Context(), source{before.URL, secret}); err != nil || status != http.StatusAccepted {
+				t.Errorf("secret %d: %d %s %v", i, status, answer, err)
+			}
+		}
+	})
+}
+
+// sealed looks for the texts of a conversation wherever something is kept.
+func sealed(t *testing.T, s stack, c chat) {
+	var words [][]byte
+	for _, raw := range c.Entries {
+		var entry struct{ Text string }
+		if err := json.Unmarshal(raw, &entry); err != nil {
+			t.Fatal(err)
+		}
+		if len(entry.Text) > 8 {
+			words = append(words, []byte(entry.Text))
+		}
+	}
+	if len(words) == 0 {
+		t.Fatalf("the chat has no text to look for: %s", c.opened)
+	}
+	look := func(where string, b []byte) {
+		for _, word := range words {
+			if bytes.Contains(b, word) {
+				t.Errorf("%s holds %q in the clear", where, word)
+			}
+		}
+	}
+	for name, tableName := range s.Tables {
+		pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(s.aws), &dynamodb.ScanInput{TableName: &tableName})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range page.Items {
+				for attribute, value := range item {
+					switch v := value.(type) {
+					case *types.AttributeValueMemberS:
+						look(name+" "+attribute, []byte(v.Value))
+					case *types.AttributeValueMemberB:
+						look(name+" "+attribute, v.Value)
+					default:
+						look(name+" "+attribute, fmt.Append(nil, value))
+					}
+				}
+			}
+		}
+	}
+	objects := s3.NewListObjectsV2Paginator(s.s3(), &s3.ListObjectsV2Input{Bucket: aws.String(s.Buckets["objects"])})
+	for objects.HasMorePages() {
+		page, err := objects.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range page.Contents {
+			lines, err := s.head(t.Context(), s.Buckets["objects"], *object.Key, 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			look(*object.Key, []byte(strings.Join(lines, "\n")))
+		}
+	}
+	log, err := os.ReadFile(home{dir: filepath.Dir(os.Getenv("SUPPORTVAULT_OUTPUTS"))}.log("ministack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look("the log", log)
+}
+
+func TestEndToEndRefusals(t *testing.T) {
+	s := deployedStack(t)
+	paths, err := filepath.Glob("../../events/ingest/reject-*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	for _, path := range paths {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := delivery{sourceOf(filepath.Base(path)), body}
+		to := s.Sources[d.source]
+		headers, err := d.headers(to.Secret, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, r := post(t, to.URL, headers, body)
+		if status < 400 || status > 499 || r.Error.Code == "" || r.Error.Message == "" {
+			t.Errorf("%s: %d %+v, want a 4xx with a code and a sentence", filepath.Base(path), status, r)
+		}
+	}
+
+	// Whether the account exists must not show.
+	d := delivery{"tawkto", []byte(`{}`)}
+	headers, err := d.headers("not the secret", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := s.Sources["tawkto"].URL
+	statusKnown, answerKnown := post(t, known, headers, d.body)
+	status, answer := post(t, strings.Replace(known, "/"+s.Account+"/", "/nobodyatall/", 1), headers, d.body)
+	if statusKnown != status || answerKnown != answer || status < 400 || status > 499 {
+		t.Errorf("a wrong signature gives %d %+v for an account and %d %+v for none", statusKnown, answerKnown, status, answer)
+	}
+}
+
+func TestEndToEndExpiry(t *testing.T) {
+	s := deployedStack(t)
+	brief := s.newAccount(t, accountRequest{Account: "brief", Plan: "standard", Start: "identified", Retention: "PT1M"})
+	for _, sample := range readSamples(t) {
+		if status, answer, err := sample.send(t.Context(), brief.Sources[sample.source]); err != nil || status != http.StatusAccepted {
+			t.Fatalf("%s: %d %s %v", sample.name, status, answer, err)
+		}
+	}
+	c, err := brief.settled(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := time.Until(c.ExpiresAt)
+	if wait > 2*time.Minute {
+		t.Fatalf("it expires at %s, a minute was agreed", c.ExpiresAt)
+	}
+	if err := sleep(t.Context(), wait+100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer, err := get(t.Context(), brief.chats()+"/"+c.ID, brief.Token); err != nil || status != http.StatusNotFound {
+		t.Errorf("after its time: %d %s %v, want 404", status, answer, err)
+	}
+	var counts struct {
+		Conversations int
+		Items         int
+		Failures      []string
+	}
+	// Other chats of the account may expire a moment later, or be settling just now.
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); {
+		if err := s.call(t.Context(), "purge", map[string]string{"action": "purge", "account": brief.Account}, &counts); err != nil {
+			t.Fatal(err)
+		}
+		if len(counts.Failures) > 0 {
+			t.Fatalf("purge tells of failures: %v", counts.Failures)
+		}
+		if _, err := s.itemOf(t.Context(), brief.Account, ""); errors.Is(err, errNothing) {
+			return
+		}
+		if err := sleep(t.Context(), 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("the records table still holds items of the account")
+}

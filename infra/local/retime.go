@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// The vendors' fields that hold a time: as a quoted RFC 3339 time, or as seconds since 1970 with or without a fraction.
+// The bytes around the times stay as they are.
+var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|[1-9]\d{9}(?:\.\d+)?\b)`)
+
+// retime moves every time of the payload by the same amount, so that the newest becomes now.
+func retime(payload []byte, now time.Time) []byte {
+	last := newest(payload)
+	if last.IsZero() {
+		return payload
+	}
+	return shift(payload, now.Sub(last))
+}
+
+// newest is the latest time of the payload, or the zero time.
+func newest(payload []byte) time.Time {
+	var last time.Time
+	for _, m := range timeField.FindAllSubmatch(payload, -1) {
+		if t, _, ok := readTime(string(m[1])); ok && t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// shift moves every time of the payload, each in its own notation.
+func shift(payload []byte, by time.Duration) []byte {
+	var out []byte
+	done := 0
+	for _, m := range timeField.FindAllSubmatchIndex(payload, -1) {
+		t, write, ok := readTime(string(payload[m[2]:m[3]]))
+		if !ok {
+			continue
+		}
+		out = append(out, payload[done:m[2]]...)
+		out = append(out, write(t.Add(by))...)
+		done = m[3]
+	}
+	return append(out, payload[done:]...)
+}
+
+// readTime reads a JSON value as a time and tells how to write another one in the same notation.
+func readTime(value string) (t time.Time, write func(time.Time) string, ok bool) {
+	if value[0] != '"' {
+		seconds, err := strconv.ParseFloat(value, 64)
+		decimals := 0
+		for i := range value {
+			if value[i] == '.' {
+				decimals = len(value) - i - 1
+			}
+		}
+		return time.UnixMicro(int64(seconds * 1e6)), func(t time.Time) string {
+			return strconv.FormatFloat(float64(t.UnixMicro())/1e6, 'f', decimals, 64)
+		}, err == nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.000Z07:00", time.RFC3339Nano, "2006-01-02 15:04:05 MST"} {
+		if t, err := time.Parse(`"`+layout+`"`, value); err == nil {
+			return t, func(t time.Time) string { return t.UTC().Format(`"` + layout + `"`) }, true
+		}
+	}
+	return time.Time{}, nil, false
+}
+
+// conversation is the vendor's id of the conversation that a delivery belongs to, or "".
+func conversation(payload []byte) string {
+	type id struct {
+		ID any `json:"id"`
+	}
+	var p struct {
+		ChatID       string `json:"chatId"`
+		Chat         id     `json:"chat"`
+		Conversation id     `json:"conversation"`
+		id
+	}
+	if json.Unmarshal(payload, &p) != nil {
+		return ""
+	}
+	for _, candidate := range []any{p.ChatID, p.Chat.ID, p.Conversation.ID, p.ID} {
+		if candidate != nil && candidate != "" {
+			return fmt.Sprint(candidate)
+		}
+	}
+	return ""
+}

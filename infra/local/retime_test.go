@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRetime(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	tests := []struct{ name, payload, want string }{
+		{
+			"makes the newest time now and keeps the distances",
+			`{"time":"2026-06-28T14:03:04.646Z", "chat":{"messages":[{"time":"2026-06-28T14:02:04.646Z","msg":"x"}]}}`,
+			`{"time":"2030-01-02T03:04:05.678Z", "chat":{"messages":[{"time":"2030-01-02T03:03:05.678Z","msg":"x"}]}}`,
+		},
+		{
+			"keeps whole seconds and fractions in their notation",
+			`{"created_at":1600000000,"updated_at": 1600000010.5,"contact_last_seen_at":0,"waiting_since":1600000000}`,
+			`{"created_at":1893553435,"updated_at": 1893553445.7,"contact_last_seen_at":0,"waiting_since":1893553435}`,
+		},
+		{
+			"reads a time in another zone and writes it in UTC",
+			`{"created_at":"2026-06-28T16:03:04.000+02:00"}`,
+			`{"created_at":"2030-01-02T03:04:05.678Z"}`,
+		},
+		{
+			"leaves milliseconds, texts and other fields alone",
+			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
+			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
+		},
+		{"leaves what is no time alone", `{"time":"2026-99-99T00:00:00Z"}`, `{"time":"2026-99-99T00:00:00Z"}`},
+		{"leaves what has no times alone", `not even JSON`, `not even JSON`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, string(retime([]byte(tt.payload), now))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRetimeKeepsTheSamplesShape(t *testing.T) {
+	paths, err := filepath.Glob("../../events/ingest/ok-*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	now := time.Now().Truncate(time.Millisecond)
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			body, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			moved := retime(body, now)
+			if !json.Valid(moved) {
+				t.Fatalf("no JSON any more: %s", moved)
+			}
+			if newest(body).IsZero() {
+				return
+			}
+			if got := newest(moved); now.Sub(got).Abs() > time.Second {
+				t.Errorf("the newest time is %s, want %s", got, now)
+			}
+			if got, want := len(timeField.FindAll(moved, -1)), len(timeField.FindAll(body, -1)); got != want {
+				t.Errorf("%d times, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "events", "ingest")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{
+		"ok-tawkto-end.json":        `{"chatId":"a","time":"2026-01-01T00:10:00.000Z"}`,
+		"ok-tawkto-start.json":      `{"chatId":"a","time":"2026-01-01T00:00:00.000Z"}`,
+		"ok-tawkto-transcript.json": `{"chat":{"id":"b"},"time":"2026-05-01T00:00:00.000Z"}`,
+		"reject-tawkto-empty.json":  `{}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := samples(root, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range all {
+		got = append(got, s.name+" "+s.source+" "+string(s.body))
+	}
+	want := []string{
+		`ok-tawkto-start.json tawkto {"chatId":"a","time":"2029-12-31T23:50:00.000Z"}`,
+		`ok-tawkto-end.json tawkto {"chatId":"a","time":"2030-01-01T00:00:00.000Z"}`,
+		`ok-tawkto-transcript.json tawkto {"chat":{"id":"b"},"time":"2030-01-01T00:00:00.000Z"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

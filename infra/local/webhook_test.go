@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The signatures were made with openssl dgst -hmac.
+func TestHeaders(t *testing.T) {
+	now := time.Unix(1600000000, 0)
+	h, err := delivery{"tawkto", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Tawk-Signature"], "f8446672f033e4b2beafc5ca3a71eafcd2cafb6e"; got != want {
+		t.Errorf("X-Tawk-Signature %s, want %s", got, want)
+	}
+	h, err = delivery{"chatwoot", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Chatwoot-Signature"], "sha256=4e107d82910257d43758070322323c95b92af39939824d6610e2c9809a43b8d5"; got != want {
+		t.Errorf("X-Chatwoot-Signature %s, want %s", got, want)
+	}
+	if got, want := h["X-Chatwoot-Timestamp"], "1600000000"; got != want {
+		t.Errorf("X-Chatwoot-Timestamp %s, want %s", got, want)
+	}
+	if _, err = (delivery{"carrier-pigeon", nil}).headers("secret", now); err == nil {
+		t.Error("signs for a source that it does not know")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	s := stack{outputs: outputs{
+		API: "http://127.0.0.1:1/_aws/execute-api/x", Account: "demo",
+		Sources: map[string]source{"tawkto": {"http://127.0.0.1:1/_aws/execute-api/x/v1/webhooks/demo/tawkto", "secret"}},
+	}}
+	b, err := s.wrap(delivery{"tawkto", []byte(`{"a":1}`)}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !isLambdaEvent(b) {
+		t.Error("made what it does not know as an event itself")
+	}
+	var e struct {
+		RawPath, Body  string
+		PathParameters map[string]string
+		Headers        map[string]string
+	}
+	if err := json.Unmarshal(b, &e); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"/v1/webhooks/demo/tawkto", `{"a":1}`, "demo", "tawkto", "f8446672f033e4b2beafc5ca3a71eafcd2cafb6e"},
+		[]string{e.RawPath, e.Body, e.PathParameters["account"], e.PathParameters["source"], e.Headers["x-tawk-signature"]}); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if isLambdaEvent([]byte(`{"event":"chat:start"}`)) {
+		t.Error("took a webhook for an event")
+	}
+	if _, err := s.wrap(delivery{"zendesk", nil}, time.Now()); err == nil {
+		t.Error("wraps for a source without a secret")
+	}
+}

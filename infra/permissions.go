@@ -1,0 +1,64 @@
+package infra
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// statement is an Allow of an identity policy while it is written down.
+type statement struct{ awsiam.PolicyStatement }
+
+// allow lists actions on resources; neither may be a wildcard of its own (template_test watches over it).
+func allow(actions []string, resources ...*string) statement {
+	return statement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(actions...),
+		Resources: &resources,
+	})}
+}
+
+func (s statement) under(conditions map[string]any) awsiam.PolicyStatement {
+	s.AddConditions(&conditions)
+	return s.PolicyStatement
+}
+
+func (s statement) always() awsiam.PolicyStatement { return s.PolicyStatement }
+
+// appendsAudit allows a put into the control table for audit entries alone: the partition key must be an account's audit
+// trail. There is no update and no deletion of these rows for anybody but through the account's own life.
+func (v *vault) appendsAudit() awsiam.PolicyStatement {
+	return allow([]string{"dynamodb:PutItem"}, v.control.TableArn()).under(map[string]any{
+		"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []string{"*#audit#*"}},
+		"Null":                    map[string]any{"dynamodb:LeadingKeys": "false"},
+	})
+}
+
+func (v *vault) mayOnTable(t table, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, t.TableArn()).always()
+}
+
+// mayOnListing allows actions on the keys table and its index.
+func (v *vault) mayOnListing(actions ...string) awsiam.PolicyStatement {
+	return allow(actions, v.keys.TableArn(), jsii.String(*v.keys.TableArn()+"/index/"+listingIndex)).always()
+}
+
+// mayOnObjects allows actions on the objects of a bucket whose key begins so.
+func (v *vault) mayOnObjects(b bucket, prefix string, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, b.ArnForObjects(jsii.String(prefix+"*"))).always()
+}
+
+func (v *vault) maySend(queues ...queue) awsiam.PolicyStatement {
+	return allow([]string{"sqs:SendMessage"}, arns(queues)...).always()
+}
+
+// mayConsume is what an event source mapping needs of its function's role.
+func (v *vault) mayConsume(q queue) awsiam.PolicyStatement {
+	return allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, q.QueueArn()).always()
+}
+
+func arns(queues []queue) []*string {
+	out := make([]*string, len(queues))
+	for i, q := range queues {
+		out[i] = q.QueueArn()
+	}
+	return out
+}

@@ -1,0 +1,130 @@
+package infra
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// DefaultRegion is the primary Region unless the context names another.
+const DefaultRegion = "us-east-2"
+
+// Props is what a deployment may choose.
+type Props struct {
+	Stage Stage
+	// Region is the primary Region. It must be a name, not a token: the tables are global tables, whose keys are looked
+	// up by Region when the template is made.
+	Region string
+	// AlarmEmail gets every alarm. Empty: the topic has no subscriber, and the operator subscribes what they use.
+	AlarmEmail string
+	// Build is the folder that holds the functions' binaries, as <flavour>/<function>/bootstrap.
+	Build string
+}
+
+// ReadProps takes the properties from the context: stage, region and alarmEmail.
+func ReadProps(node constructs.Node) (Props, error) {
+	p := Props{Region: DefaultRegion, Build: "../.build"}
+	value := func(key string) string {
+		s, _ := node.TryGetContext(jsii.String(key)).(string)
+		return s
+	}
+	stage, err := ParseStage(value("stage"))
+	if err != nil {
+		return Props{}, err
+	}
+	p.Stage = stage
+	if r := value("region"); r != "" {
+		if !regionName.MatchString(r) {
+			return Props{}, fmt.Errorf("region %q is not the name of a Region: give -c region=us-east-2 or the like", r)
+		}
+		p.Region = r
+	}
+	p.AlarmEmail = value("alarmEmail")
+	return p, nil
+}
+
+var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+
+// vault is the stack while it is put together: what the functions' files draw on.
+type vault struct {
+	stack awscdk.Stack
+	props Props
+
+	wrap, storage          awskms.Key
+	records, keys, control table
+	objects, exports       bucket
+	ingestQueue            queue
+	settleQueue            queue
+	schedulesDead          queue
+	bus                    awsevents.EventBus
+	api                    awsapigatewayv2.HttpApi
+	alarms                 awssns.Topic
+	functions              map[string]awslambda.Function
+}
+
+// NewStack makes the stack supportvault-<stage>.
+func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
+	name := "supportvault-" + string(props.Stage)
+	v := &vault{
+		stack: awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
+			Description:           jsii.String("supportvault: an organisation's support data, sealed, kept as long as it may be, then destroyed"),
+			Env:                   &awscdk.Environment{Region: jsii.String(props.Region)},
+			StackName:             jsii.String(name),
+			TerminationProtection: jsii.Bool(props.Stage.keepsData()),
+			Tags:                  &map[string]*string{"application": jsii.String("supportvault"), "stage": jsii.String(string(props.Stage))},
+		}),
+		props:     props,
+		functions: map[string]awslambda.Function{},
+	}
+	v.addKeys()
+	v.addTables()
+	v.addBuckets()
+	v.addAlarms()
+	v.addQueues()
+	v.addBus()
+	v.addAPI()
+
+	authorizer := v.addAuthorize()
+	v.addIngest()
+	v.addSettle()
+	v.addReport(authorizer)
+	v.addPurge()
+	v.addExtract()
+	v.addAdmin()
+
+	v.addOutputs()
+	return v.stack
+}
+
+// addOutputs names what a person or the local runner needs to reach the stack. The keys are part of the contract with
+// infra/local and with scripts of operators.
+func (v *vault) addOutputs() {
+	scope := constructs.NewConstruct(v.stack, jsii.String("Outputs"))
+	output := func(key string, value *string) {
+		awscdk.NewCfnOutput(scope, jsii.String(key), &awscdk.CfnOutputProps{Value: value}).OverrideLogicalId(jsii.String(key))
+	}
+	output("Api", v.api.ApiEndpoint())
+	output("Region", v.stack.Region())
+	output("RecordsTable", v.records.TableName())
+	output("KeysTable", v.keys.TableName())
+	output("ControlTable", v.control.TableName())
+	output("ObjectsBucket", v.objects.BucketName())
+	output("ExportsBucket", v.exports.BucketName())
+	output("IngestQueue", v.ingestQueue.QueueUrl())
+	output("SettleQueue", v.settleQueue.QueueUrl())
+	output("Bus", v.bus.EventBusName())
+	output("WrapKey", v.wrap.KeyId())
+	for _, name := range slices.Sorted(maps.Keys(v.functions)) {
+		output("Function"+camelCase(name), v.functions[name].FunctionName())
+	}
+}

@@ -1,0 +1,83 @@
+package infra
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+)
+
+// Stage is where a stack runs.
+type Stage string
+
+const (
+	// Local is the emulator on this machine.
+	Local Stage = "local"
+	// Dev is a development account: as production, but everything goes when the stack goes.
+	Dev Stage = "dev"
+	// Prod keeps its data when the stack is deleted.
+	Prod Stage = "prod"
+)
+
+// Stages are all stages, in the order of their weight.
+var Stages = []Stage{Local, Dev, Prod}
+
+// ParseStage reads the context value `stage`.
+func ParseStage(s string) (Stage, error) {
+	for _, stage := range Stages {
+		if s == string(stage) {
+			return stage, nil
+		}
+	}
+	return "", fmt.Errorf("stage %q is unknown: give -c stage=local, dev or prod", s)
+}
+
+func (s Stage) keepsData() bool { return s == Prod }
+
+// flavour is the folder under .build that holds the binaries of the stage.
+func (s Stage) flavour() string {
+	if s == Local {
+		return "local"
+	}
+	return "arm64"
+}
+
+// architecture is arm64 in AWS. The emulator starts the binaries as they are, so they are this machine's.
+func (s Stage) architecture() awslambda.Architecture {
+	if s == Local && runtime.GOARCH == "amd64" {
+		return awslambda.Architecture_X86_64()
+	}
+	return awslambda.Architecture_ARM_64()
+}
+
+func (s Stage) removal() awscdk.RemovalPolicy {
+	if s.keepsData() {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}
+
+func (s Stage) logRetention() awslogs.RetentionDays {
+	if s.keepsData() {
+		return awslogs.RetentionDays_THREE_MONTHS
+	}
+	return awslogs.RetentionDays_ONE_WEEK
+}
+
+// settleDelay is how long the end of a conversation waits for late and shuffled messages.
+func (s Stage) settleDelay() string {
+	if s == Local {
+		return "2s"
+	}
+	return "30s"
+}
+
+// sweep is how often idle conversations are looked for.
+func (s Stage) sweep() string {
+	if s == Local {
+		return "rate(1 minute)"
+	}
+	return "rate(5 minutes)"
+}

@@ -1,0 +1,122 @@
+// Package account holds what the control table says of an account: its policy, the secrets of its sources and its
+// tokens. Every partition key begins with the account's id and '#', so no id can be the beginning of another's.
+//
+//	demo#   policy              the policy in force
+//	demo#   policy#00000001     every version of it
+//	demo#   source#tawkto       up to two secrets, wrapped by the account key
+//	demo#   token#<id>          the SHA-256 of a bearer token's secret
+//	accounts#  demo             the list of accounts, for the purge
+package account
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/minimise"
+	"github.com/supportvault/supportvault/shared/retention"
+)
+
+var idForm = regexp.MustCompile(`^[a-z0-9]{4,32}$`)
+
+// ValidID says whether an account's id has the form of one; nothing else may reach a key.
+func ValidID(id string) bool { return idForm.MatchString(id) }
+
+// Partition is the partition key of an account in the control table.
+func Partition(id string) string { return id + "#" }
+
+// ListPartition is the partition of the list of all accounts.
+const ListPartition = "accounts#"
+
+// PolicyKey is the sort key of the policy in force.
+const PolicyKey = "policy"
+
+// PolicyVersionKey is the sort key of one version of the policy.
+func PolicyVersionKey(version int) string { return fmt.Sprintf("policy#%08d", version) }
+
+// SourceKey is the sort key of a source.
+func SourceKey(source string) string { return "source#" + source }
+
+// Policy is what an account keeps and for how long. It is versioned: a change is a new row beside the old ones and
+// replaces the one in force in the same write.
+type Policy struct {
+	Version int
+	retention.Policy
+	Start minimise.Start
+	Zone  *time.Location
+	// By, At and Reason say who wrote this version, when and why.
+	By     string
+	At     time.Time
+	Reason string
+}
+
+// ErrRow is returned for a row that this package did not write.
+var ErrRow = errors.New("account: unreadable row")
+
+// Item is the policy as a row without its keys.
+func (p Policy) Item() attr.Item {
+	shortened := attr.Item{}
+	for kind, period := range p.Shortened {
+		shortened[string(kind)] = attr.S(period.String())
+	}
+	return attr.Item{
+		"version": attr.N(p.Version), "plan": attr.S(p.Plan), "start": attr.S(p.Start), "zone": attr.S(p.Zone.String()),
+		"shortened": attr.Map(shortened), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
+	}
+}
+
+// ReadPolicy reads what Item wrote.
+func ReadPolicy(item attr.Item) (Policy, error) {
+	zone, err := time.LoadLocation(attr.GetS(item, "zone"))
+	if err != nil {
+		return Policy{}, fmt.Errorf("%w: zone", ErrRow)
+	}
+	p := Policy{
+		Version: int(attr.GetN(item, "version")), Start: minimise.Start(attr.GetS(item, "start")), Zone: zone,
+		By: attr.GetS(item, "by"), At: attr.GetTime(item, "at"), Reason: attr.GetS(item, "reason"),
+	}
+	p.Plan, p.Shortened = retention.Plan(attr.GetS(item, "plan")), map[retention.Kind]retention.Period{}
+	shortened := attr.GetMap(item, "shortened")
+	for kind := range shortened {
+		period, err := retention.ParsePeriod(attr.GetS(shortened, kind))
+		if err != nil {
+			return Policy{}, fmt.Errorf("%w: retention", ErrRow)
+		}
+		p.Shortened[retention.Kind(kind)] = period
+	}
+	if p.Version == 0 || p.Start.Check() != nil || p.Check(retention.FloorMinute) != nil {
+		return Policy{}, fmt.Errorf("%w: policy", ErrRow)
+	}
+	return p, nil
+}
+
+// Secret is one secret of a source. While one is rotated, the old one stays until its time is over.
+type Secret struct {
+	Value string    `json:"value"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// SecretsPlace is the place for which a source's secrets are wrapped.
+func SecretsPlace(account, source string) string {
+	return Partition(account) + "\x00" + SourceKey(source)
+}
+
+// MarshalSecrets is the form in which secrets are wrapped.
+func MarshalSecrets(secrets []Secret) ([]byte, error) { return json.Marshal(secrets) }
+
+// LiveSecrets reads what MarshalSecrets wrote and answers those in force.
+func LiveSecrets(b []byte, now time.Time) ([]Secret, error) {
+	var all, live []Secret
+	if err := json.Unmarshal(b, &all); err != nil {
+		return nil, fmt.Errorf("%w: secrets", ErrRow)
+	}
+	for _, s := range all {
+		if s.Until.IsZero() || now.Before(s.Until) {
+			live = append(live, s)
+		}
+	}
+	return live, nil
+}

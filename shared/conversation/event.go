@@ -1,0 +1,127 @@
+package conversation
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/retention"
+)
+
+// Role is what an author is in a conversation.
+type Role string
+
+// The roles. A visitor is an outside participant; a system line is written by no one.
+const (
+	Visitor Role = "visitor"
+	Agent   Role = "agent"
+	Bot     Role = "bot"
+	System  Role = "system"
+)
+
+// Author is who wrote an entry. The name is empty where the sender gave none or the account keeps none.
+type Author struct {
+	Role Role   `json:"role"`
+	Name string `json:"name"`
+}
+
+// Attachment is what is known of a file that came with an entry.
+type Attachment struct {
+	Name  string `json:"name,omitzero"`
+	Type  string `json:"type,omitzero"`
+	Bytes int64  `json:"bytes,omitzero"`
+}
+
+// Entry is one message, note or system line.
+type Entry struct {
+	// ID is unique within its conversation and the same in every delivery of the entry.
+	ID          string       `json:"id"`
+	Time        Time         `json:"time"`
+	Author      Author       `json:"author"`
+	Text        string       `json:"text"`
+	Attachments []Attachment `json:"attachments"`
+	// Private marks a note among agents, which no visitor may be sent.
+	Private bool `json:"private,omitzero"`
+}
+
+// Subject is an outside participant, as far as the account keeps what is known of them.
+type Subject struct {
+	Name      string `json:"name"`
+	Email     string `json:"email"`
+	Phone     string `json:"phone"`
+	VisitorID string `json:"visitorId,omitzero"`
+	CustomID  string `json:"customId,omitzero"`
+}
+
+// Event is what an adapter makes of a delivery: something that happened in one conversation.
+type Event struct {
+	// ID is the sender's own identification of what happened, or is derived from the signed body where the sender has none.
+	// It is the same in every delivery of the same happening, and unique within the conversation.
+	ID string `json:"id"`
+	// Source is who sent it, Conversation the sender's id of the conversation. Adapters leave the source empty.
+	Source       string         `json:"source"`
+	Conversation string         `json:"conversation"`
+	Kind         retention.Kind `json:"kind"`
+	// Time is when it happened by the sender's clock; Received when it arrived by ours.
+	Time     Time `json:"time"`
+	Received Time `json:"received"`
+	// Entries were written. Whole says that they are all there were up to the last of them, so they replace what other
+	// events said of that time.
+	Entries []Entry `json:"entries,omitzero"`
+	Whole   bool    `json:"whole,omitzero"`
+	// Ended says that the conversation ended at Time, Reopened that an ended one goes on.
+	Ended    bool `json:"ended,omitzero"`
+	Reopened bool `json:"reopened,omitzero"`
+	// What the event says about the conversation. Nil or empty says nothing; empty non-nil Tags say that there are none.
+	Subjects   []Subject `json:"subjects,omitzero"`
+	Department string    `json:"department,omitzero"`
+	Tags       []string  `json:"tags"`
+	Rating     *int      `json:"rating,omitzero"`
+	// AgentIDs are the sender's ids (or, without ids, the names) of the agents who took part; only a pseudonym of the
+	// first is ever kept outside the transcript.
+	AgentIDs []string `json:"agentIds,omitzero"`
+}
+
+// LogValue keeps an event's content out of every log.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("kind", string(e.Kind)), slog.Int("entries", len(e.Entries)))
+}
+
+// LogValue keeps an entry's content out of every log.
+func (e Entry) LogValue() slog.Value { return slog.StringValue("entry") }
+
+// LogValue keeps a subject out of every log.
+func (s Subject) LogValue() slog.Value { return slog.StringValue("subject") }
+
+// Time is an instant in UTC with milliseconds, written as RFC 3339 has it: 2026-11-21T20:27:00.000Z.
+type Time struct{ time.Time }
+
+// At is t in UTC, cut to milliseconds.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Millisecond)}
+}
+
+const timeForm = "2006-01-02T15:04:05.000Z07:00"
+
+// String is the form of RFC 3339 with milliseconds.
+func (t Time) String() string { return t.UTC().Format(timeForm) }
+
+// MarshalJSON writes the form of String.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return t.UTC().AppendFormat(make([]byte, 0, len(timeForm)+2), `"`+timeForm+`"`), nil
+}
+
+// UnmarshalJSON reads RFC 3339 of any precision.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	parsed, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
+	if err != nil {
+		return errTime // the library's text quotes what it could not read
+	}
+	*t = At(parsed)
+	return nil
+}
+
+var errTime = errors.New("not a time of RFC 3339")

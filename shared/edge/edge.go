@@ -1,0 +1,184 @@
+// Package edge is what the functions share of being called: HTTP by way of API Gateway, queues, and the log. An error is
+// logged here, once, and rendered as its kind's status with a stable code and a sentence:
+//
+//	{"error": {"code": "signature_invalid", "message": "The delivery is not signed with …"}}
+package edge
+
+import (
+	"context"
+	"encoding/base64"
+	stdjson "encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/go-json-experiment/json"
+
+	"github.com/supportvault/supportvault/shared/fault"
+)
+
+// Start sets the process's log to JSON with the request id of each invocation.
+func Start(service string) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(os.Getenv("LOG_LEVEL"))); err != nil {
+		level = slog.LevelInfo
+	}
+	handler := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})
+	slog.SetDefault(slog.New(requestID{handler}).With(slog.String("service", service)))
+}
+
+// requestID adds the invocation's id to every record logged with its context.
+type requestID struct{ slog.Handler }
+
+func (h requestID) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		r.AddAttrs(slog.String("requestId", lc.AwsRequestID))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h requestID) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestID{h.Handler.WithAttrs(attrs)}
+}
+
+func (h requestID) WithGroup(name string) slog.Handler { return requestID{h.Handler.WithGroup(name)} }
+
+// The faults of requests.
+var (
+	ErrBodyTooLarge = fault.New(fault.TooLarge, "body_too_large", "The body is larger than 1 MB.")
+	ErrBodyEncoding = fault.New(fault.Invalid, "body_encoding", "The body is not valid base64.")
+	ErrUnavailable  = fault.New(fault.Unavailable, "unavailable", "The vault cannot do this right now; try again in a moment.")
+)
+
+// Body is the body's raw bytes, refused over a limit in bytes before it is decoded.
+func Body(req events.APIGatewayV2HTTPRequest, limit int) ([]byte, error) {
+	if !req.IsBase64Encoded {
+		if len(req.Body) > limit {
+			return nil, ErrBodyTooLarge
+		}
+		return []byte(req.Body), nil
+	}
+	if base64.StdEncoding.DecodedLen(len(req.Body)) > limit+2 {
+		return nil, ErrBodyTooLarge
+	}
+	b, err := base64.StdEncoding.DecodeString(req.Body)
+	if err != nil {
+		return nil, ErrBodyEncoding
+	}
+	if len(b) > limit {
+		return nil, ErrBodyTooLarge
+	}
+	return b, nil
+}
+
+// Header is the request's header under canonical names.
+func Header(req events.APIGatewayV2HTTPRequest) http.Header {
+	h := make(http.Header, len(req.Headers))
+	for name, value := range req.Headers {
+		h.Set(name, value)
+	}
+	return h
+}
+
+// HTTP runs a handler of a request and renders what it answers or what went wrong.
+func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
+	handle func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, error),
+) (res events.APIGatewayV2HTTPResponse) {
+	defer func() {
+		if p := recover(); p != nil {
+			// What was panicked with may hold content; the stack does not.
+			slog.ErrorContext(ctx, "panic", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			res = render(http.StatusInternalServerError, errorBody(fault.Of(fmt.Errorf("panic"))))
+		}
+	}()
+	status, answer, err := handle(ctx, req)
+	if err == nil {
+		return render(status, answer)
+	}
+	f := fault.Of(err)
+	level := slog.LevelInfo
+	if f.Status() >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	slog.Log(ctx, level, "refused", slog.String("route", req.RouteKey), slog.Int("status", f.Status()),
+		slog.String("code", f.Code), slog.String("cause", Cause(err)))
+	return render(f.Status(), errorBody(f))
+}
+
+// Cause is an error's text for the log. Texts of errors hold no content: packages that parse content replace the texts of
+// their libraries.
+func Cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+type errorAnswer struct {
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+func errorBody(f *fault.Fault) any {
+	var e errorAnswer
+	e.Error.Code, e.Error.Message = f.Code, f.Message
+	return e
+}
+
+// ErrorAnswer is an error as a function answers it that is invoked directly.
+func ErrorAnswer(err error) any { return errorBody(fault.Of(err)) }
+
+func render(status int, answer any) events.APIGatewayV2HTTPResponse {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusInternalServerError}
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status, Body: string(body) + "\n",
+		Headers: map[string]string{
+			"content-type": "application/json; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff",
+		},
+	}
+}
+
+// Queue runs a handler for each message of a batch and reports the failed ones, so that only they come again.
+func Queue(ctx context.Context, batch events.SQSEvent, handle func(context.Context, events.SQSMessage) error) events.SQSEventResponse {
+	var res events.SQSEventResponse
+	for _, m := range batch.Records {
+		if err := one(ctx, m, handle); err != nil {
+			slog.WarnContext(ctx, "message failed", slog.String("message", m.MessageId), slog.String("cause", Cause(err)))
+			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+		}
+	}
+	return res
+}
+
+func one(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "panic", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			err = fmt.Errorf("panic")
+		}
+	}()
+	return handle(ctx, m)
+}
+
+// Run builds a handler and serves it; a mistake in the configuration ends the process with all that is wrong.
+func Run[H interface {
+	Handle(context.Context, stdjson.RawMessage) (any, error)
+}](service string, build func() (H, error)) {
+	Start(service)
+	h, err := build()
+	if err != nil {
+		slog.Error("configuration", slog.String("cause", Cause(err)))
+		os.Exit(1)
+	}
+	lambda.Start(h.Handle)
+}

@@ -1,0 +1,87 @@
+// Package minimise drops from events what an account did not choose to keep, before anything is written. The start that
+// the account chose is one of
+//
+//	minimal     what was said and when: no name of anybody, no e-mail, phone or id of a visitor, no name of a file
+//	identified  names, e-mail addresses, phone numbers and the sender's ids of visitors too
+//
+// IP addresses, places, user agents and custom fields are kept by neither: no adapter takes them from a delivery.
+// Payment card numbers are masked in both, wherever text is kept.
+package minimise
+
+import (
+	"errors"
+
+	"github.com/supportvault/supportvault/shared/card"
+	"github.com/supportvault/supportvault/shared/conversation"
+)
+
+// Start is what an account chose to keep.
+type Start string
+
+// The starts.
+const (
+	Minimal    Start = "minimal"
+	Identified Start = "identified"
+)
+
+// ErrStart is returned for another start.
+var ErrStart = errors.New("the start must be minimal or identified")
+
+// Check refuses a start that does not exist.
+func (s Start) Check() error {
+	if s != Minimal && s != Identified {
+		return ErrStart
+	}
+	return nil
+}
+
+// Event is what may be kept of an event, and how many card numbers were masked. The event handed in is not changed.
+func (s Start) Event(e conversation.Event) (conversation.Event, int) {
+	cards := 0
+	mask := func(text string) string {
+		masked, n := card.Mask(text)
+		cards += n
+		return masked
+	}
+	name := func(text string) string {
+		if s != Identified {
+			return ""
+		}
+		return mask(text)
+	}
+	entries := make([]conversation.Entry, len(e.Entries))
+	for i, entry := range e.Entries {
+		entry.Text = mask(entry.Text)
+		entry.Author.Name = name(entry.Author.Name)
+		attachments := make([]conversation.Attachment, len(entry.Attachments))
+		for j, a := range entry.Attachments {
+			attachments[j] = conversation.Attachment{Name: name(a.Name), Type: mask(a.Type), Bytes: a.Bytes}
+		}
+		entry.Attachments = attachments
+		entries[i] = entry
+	}
+	if len(entries) > 0 {
+		e.Entries = entries
+	}
+	if e.Tags != nil {
+		tags := make([]string, len(e.Tags))
+		for i, tag := range e.Tags {
+			tags[i] = mask(tag)
+		}
+		e.Tags = tags
+	}
+	e.Department = mask(e.Department)
+	subjects := e.Subjects
+	e.Subjects = nil
+	if s == Identified {
+		for _, p := range subjects {
+			e.Subjects = append(e.Subjects, conversation.Subject{
+				Name: mask(p.Name), Email: mask(p.Email), Phone: mask(p.Phone), VisitorID: p.VisitorID, CustomID: mask(p.CustomID),
+			})
+		}
+	} else {
+		// Agents are told apart by a pseudonym only; without names there is no need to keep whose.
+		e.AgentIDs = nil
+	}
+	return e, cards
+}

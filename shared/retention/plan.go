@@ -1,0 +1,92 @@
+package retention
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is what sort of data a record is.
+type Kind string
+
+// The kinds of data.
+const (
+	Chat Kind = "chat"
+	Fact Kind = "fact"
+)
+
+// Plan is what the account pays for: how long each kind may be kept at most.
+type Plan string
+
+// The plans.
+const (
+	Standard   Plan = "standard"
+	Enterprise Plan = "enterprise"
+)
+
+var plans = map[Plan]map[Kind]Period{
+	Standard:   {Chat: {Months: 3}, Fact: {Months: 12}},
+	Enterprise: {Chat: {Months: 24}, Fact: {Months: 36}},
+}
+
+// ErrPolicy is returned for a plan, kind or period that no account may have.
+var ErrPolicy = errors.New("policy not possible")
+
+// Floor is the shortest retention that a policy may ask for.
+type Floor Period
+
+// The floors: a day, so that a typing error does not destroy what came in this morning; a minute on a laptop, so that
+// the end of a record can be watched.
+var (
+	FloorDay    = Floor{Days: 1}
+	FloorMinute = Floor{Minutes: 1}
+)
+
+// FloorOf is the floor of a stage.
+func FloorOf(stage string) Floor {
+	if stage == "local" {
+		return FloorMinute
+	}
+	return FloorDay
+}
+
+// Policy is how long an account keeps its data: the plan, shortened per kind where the account chose so.
+type Policy struct {
+	Plan      Plan
+	Shortened map[Kind]Period
+}
+
+// Check refuses an unknown plan or kind and a period below the floor or longer than the plan's.
+func (p Policy) Check(floor Floor) error {
+	kinds, ok := plans[p.Plan]
+	if !ok {
+		return fmt.Errorf("%w: the plan must be standard or enterprise", ErrPolicy)
+	}
+	for kind, period := range p.Shortened {
+		longest, ok := kinds[kind]
+		switch {
+		case !ok:
+			return fmt.Errorf("%w: unknown kind", ErrPolicy)
+		case period.shorterThan(Period(floor)):
+			return fmt.Errorf("%w: the retention of a %s must be at least %s", ErrPolicy, kind, Period(floor))
+		case longest.shorterThan(period):
+			return fmt.Errorf("%w: the plan %s keeps a %s for %s at most", ErrPolicy, p.Plan, kind, longest)
+		}
+	}
+	return nil
+}
+
+// Keeps is how long the policy keeps a kind.
+func (p Policy) Keeps(kind Kind) Period {
+	longest := plans[p.Plan][kind]
+	if short, ok := p.Shortened[kind]; ok && short.shorterThan(longest) {
+		return short
+	}
+	return longest
+}
+
+// Reopens is how long after its anchor a conversation of the kind that goes on is the same life of it; later begins another.
+func Reopens(Kind) time.Duration { return 24 * time.Hour }
+
+// Idle is how long after its last entry a conversation of the kind counts as over.
+func Idle(Kind) time.Duration { return 30 * time.Minute }

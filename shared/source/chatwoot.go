@@ -1,0 +1,467 @@
+package source
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// chatwoot knows Chatwoot from 4.11.2 on, the first that signs.
+//
+//	message_created                a message, known by its id
+//	message_updated                the visitor's rating; other changes of a message are acknowledged
+//	conversation_created           the opening, with the last message if there is one
+//	conversation_status_changed    the end (resolved), or that it goes on after one
+//	conversation_resolved, _opened the same, as automations and agent bots are told
+//	conversation_updated           labels, team, assignee; the status only if it is what changed
+//	automation_event.…             the shape of a conversation whatever the event, message_created too
+//
+// Everything else that it sends is acknowledged. What has no id of its own is known by a hash of the body, which Chatwoot
+// repeats byte for byte when it tries again.
+//
+// Taken are only the fields of the types below: nothing of the browser, the page, custom attributes or pictures, and not the
+// pubsub_token, which opens the visitor's session.
+var chatwoot = Adapter{Verify: verifyChatwoot, Adapt: adaptChatwoot}
+
+func verifyChatwoot(d Delivery, secrets []string) error {
+	text, reason := header(d.Header, "X-Chatwoot-Signature")
+	timestamp, missing := header(d.Header, "X-Chatwoot-Timestamp")
+	reason = cmp.Or(reason, missing)
+	var code []byte
+	if reason == nil {
+		digits, ok := strings.CutPrefix(text, "sha256=")
+		if code, reason = fromHex(digits, sha256.New); !ok {
+			reason = errMalformed
+		}
+	}
+	err := signed(sha256.New, secrets, code, []byte(timestamp), []byte("."), d.Body)
+	if reason = cmp.Or(reason, err); reason == nil {
+		reason = recent(timestamp, d.Received)
+	}
+	if reason != nil {
+		return ErrSignature.Because(reason)
+	}
+	return nil
+}
+
+type chatwootMessage struct {
+	ID          jsontext.Value       `json:"id"`
+	Type        jsontext.Value       `json:"message_type"`
+	Content     string               `json:"content"`
+	Private     bool                 `json:"private"`
+	Created     jsontext.Value       `json:"created_at"`
+	Updated     jsontext.Value       `json:"updated_at"`
+	Sender      *chatwootPerson      `json:"sender"`
+	Attachments []chatwootAttachment `json:"attachments"`
+}
+
+type chatwootAttachment struct {
+	Type string `json:"file_type"`
+	Size int64  `json:"file_size"`
+	URL  string `json:"data_url"` // for the file's name, which stands nowhere else
+}
+
+// chatwootPerson is a contact, an agent or a bot.
+type chatwootPerson struct {
+	ID         jsontext.Value `json:"id"`
+	Type       string         `json:"type"`
+	Name       string         `json:"name"`
+	Email      string         `json:"email"`
+	Phone      string         `json:"phone_number"`
+	Identifier jsontext.Value `json:"identifier"`
+}
+
+type chatwootConversation struct {
+	ID     jsontext.Value `json:"id"` // the number that agents see, unique in the sender's account
+	Labels []string       `json:"labels"`
+	Meta   struct {
+		Sender   *chatwootPerson `json:"sender"`
+		Assignee *chatwootPerson `json:"assignee"`
+		Team     struct {
+			Name string `json:"name"`
+		} `json:"team"`
+	} `json:"meta"`
+}
+
+type chatwootMessageBody struct {
+	chatwootMessage `json:",inline"`
+	Conversation    chatwootConversation `json:"conversation"`
+}
+
+type chatwootConversationBody struct {
+	chatwootConversation `json:",inline"`
+	Messages             []chatwootMessage `json:"messages"`
+	Status               string            `json:"status"`
+	Created              jsontext.Value    `json:"created_at"`
+	Updated              jsontext.Value    `json:"updated_at"`
+	LastActivity         jsontext.Value    `json:"last_activity_at"`
+	Changes              []struct {
+		Status *struct {
+			Previous jsontext.Value `json:"previous_value"`
+		} `json:"status"`
+	} `json:"changed_attributes"`
+}
+
+type chatwootRatingBody struct {
+	Created      jsontext.Value `json:"created_at"`
+	Attributes   jsontext.Value `json:"content_attributes"`
+	Conversation struct {
+		ID           jsontext.Value `json:"id"`
+		Updated      jsontext.Value `json:"updated_at"`
+		LastActivity jsontext.Value `json:"last_activity_at"`
+	} `json:"conversation"`
+}
+
+// chatwootNames are the events that Chatwoot sends and of which nothing is kept.
+var chatwootNames = []string{
+	"contact_created", "contact_updated", "conversation_typing_off", "conversation_typing_on", "inbox_created",
+	"inbox_updated", "macro.executed", "webwidget_triggered",
+}
+
+func adaptChatwoot(d Delivery) (Adapted, error) {
+	name, err := eventName(d.Body)
+	if err != nil {
+		return Adapted{}, err
+	}
+	var events []conversation.Event
+	switch name {
+	case "message_created":
+		events, err = chatwootMessageCreated(d)
+	case "message_updated":
+		events, err = chatwootRated(d)
+	case "conversation_created", "conversation_status_changed", "conversation_resolved", "conversation_opened",
+		"conversation_updated", "automation_event.conversation_created", "automation_event.conversation_resolved",
+		"automation_event.conversation_opened", "automation_event.conversation_updated", "automation_event.message_created":
+		events, err = chatwootConversationEvent(d, name)
+	default:
+		if !slices.Contains(chatwootNames, name) {
+			name = otherName
+		}
+	}
+	if err != nil {
+		return Adapted{}, err
+	}
+	return Adapted{Name: name, Events: events}, nil
+}
+
+func chatwootMessageCreated(d Delivery) ([]conversation.Event, error) {
+	var body chatwootMessageBody
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return nil, err
+	}
+	e, err := body.Conversation.event(d)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := body.entry(d)
+	if err != nil {
+		return nil, err
+	}
+	if e.ID, err = joinID("message", entry.ID); err != nil {
+		return nil, err
+	}
+	e.Time, e.Entries = entry.Time, []conversation.Entry{entry}
+	switch entry.Author.Role {
+	case conversation.Visitor:
+		s, err := body.Sender.subject()
+		if err != nil {
+			return nil, err
+		}
+		if s != (conversation.Subject{}) {
+			e.Subjects = []conversation.Subject{s}
+		}
+	case conversation.Agent:
+		if e.AgentIDs, err = body.Sender.agentIDs(); err != nil {
+			return nil, err
+		}
+	}
+	return []conversation.Event{e}, nil
+}
+
+func chatwootConversationEvent(d Delivery, name string) ([]conversation.Event, error) {
+	var body chatwootConversationBody
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return nil, err
+	}
+	e, err := body.event(d)
+	if err != nil {
+		return nil, err
+	}
+	if e.AgentIDs, err = body.Meta.Assignee.agentIDs(); err != nil {
+		return nil, err
+	}
+	happening := strings.TrimPrefix(name, "automation_event.")
+	times := []jsontext.Value{body.Updated, body.LastActivity}
+	switch happening {
+	case "conversation_created":
+		times = []jsontext.Value{body.Created}
+		fallthrough
+	case "message_created":
+		for _, m := range body.Messages {
+			if m.blank() {
+				continue
+			}
+			entry, err := m.entry(d)
+			if err != nil {
+				return nil, err
+			}
+			e.Entries = append(e.Entries, entry)
+		}
+	default:
+		e.Ended, e.Reopened = body.turn(happening)
+	}
+	if e.Time, err = firstTime(d.Received, times...); err != nil {
+		return nil, err
+	}
+	if e.ID, err = joinID(name, bodyHash(d)); err != nil {
+		return nil, err
+	}
+	return []conversation.Event{e}, nil
+}
+
+// turn says whether the event is the end or a going on. Chatwoot tells of every change while a conversation is resolved as
+// well, so of an update only a change of the status counts: a label set a week later does not end a chat anew.
+func (c chatwootConversationBody) turn(happening string) (ended, reopened bool) {
+	const resolved = "resolved"
+	switch happening {
+	case "conversation_resolved":
+		return true, false
+	case "conversation_opened":
+		return false, true
+	}
+	changed, previous := happening == "conversation_status_changed", ""
+	for _, change := range c.Changes {
+		if change.Status != nil {
+			changed = true
+			previous, _ = unquoted(change.Status.Previous)
+		}
+	}
+	if !changed {
+		return false, false
+	}
+	// Older versions do not tell what it was before; a chat that was not resolved loses nothing by being reopened.
+	goesOn := previous == resolved || previous == "" && c.Status == "open"
+	return c.Status == resolved, c.Status != resolved && goesOn
+}
+
+// chatwootRated reads the answer to Chatwoot's question for satisfaction, which is a change of the message that asked.
+func chatwootRated(d Delivery) ([]conversation.Event, error) {
+	var body chatwootRatingBody
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return nil, err
+	}
+	rating, err := chatwootRating(body.Attributes)
+	if err != nil || rating == nil {
+		return nil, err
+	}
+	id, err := parseID(body.Conversation.ID)
+	if err != nil {
+		return nil, err
+	}
+	// When the visitor answered stands nowhere; the answer touches the conversation.
+	at, err := firstTime(d.Received, body.Conversation.Updated, body.Conversation.LastActivity, body.Created)
+	if err != nil {
+		return nil, err
+	}
+	eventID, err := joinID("message_updated", bodyHash(d))
+	if err != nil {
+		return nil, err
+	}
+	return []conversation.Event{{
+		ID: eventID, Conversation: id, Kind: retention.Chat, Time: at, Received: conversation.At(d.Received), Rating: rating,
+	}}, nil
+}
+
+// chatwootRating finds the rating in the attributes of a message, where other questions put answers of other shapes.
+func chatwootRating(attributes jsontext.Value) (*int, error) {
+	var asked struct {
+		Submitted jsontext.Value `json:"submitted_values"`
+	}
+	var submitted struct {
+		Survey *struct {
+			Rating jsontext.Value `json:"rating"`
+		} `json:"csat_survey_response"`
+	}
+	if attributes.Kind() != '{' {
+		return nil, nil
+	}
+	if err := json.Unmarshal(attributes, &asked); err != nil {
+		return nil, strictjson.ErrShape
+	}
+	if asked.Submitted.Kind() != '{' {
+		return nil, nil
+	}
+	if err := json.Unmarshal(asked.Submitted, &submitted); err != nil {
+		return nil, strictjson.ErrShape
+	}
+	if submitted.Survey == nil || !given(submitted.Survey.Rating) {
+		return nil, nil
+	}
+	text, isText := unquoted(submitted.Survey.Rating)
+	if !isText {
+		text = string(submitted.Survey.Rating)
+	}
+	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
+		return nil, strictjson.ErrShape
+	}
+	return new(int(text[0] - '0')), nil
+}
+
+// event is what every event about the conversation has, all but its id and time.
+func (c chatwootConversation) event(d Delivery) (conversation.Event, error) {
+	id, err := parseID(c.ID)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	e := conversation.Event{
+		Conversation: id, Kind: retention.Chat, Received: conversation.At(d.Received), Department: c.Meta.Team.Name,
+		Tags: slices.DeleteFunc(c.Labels, func(label string) bool { return label == "" }),
+	}
+	s, err := c.Meta.Sender.subject()
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	if s != (conversation.Subject{}) {
+		e.Subjects = []conversation.Subject{s}
+	}
+	return e, nil
+}
+
+func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
+	id, err := parseID(m.ID)
+	if err != nil {
+		return conversation.Entry{}, err
+	}
+	at, err := m.time(d)
+	if err != nil {
+		return conversation.Entry{}, err
+	}
+	author, err := m.author()
+	if err != nil {
+		return conversation.Entry{}, err
+	}
+	entry := conversation.Entry{ID: id, Time: at, Author: author, Text: m.Content, Private: m.Private}
+	for _, a := range m.Attachments {
+		if a.Size < 0 {
+			return conversation.Entry{}, strictjson.ErrShape
+		}
+		entry.Attachments = append(entry.Attachments, conversation.Attachment{Name: a.name(), Type: a.Type, Bytes: a.Size})
+	}
+	return entry, nil
+}
+
+// time is when the message was written. The list of a conversation has it in seconds, in which a question and the bot's
+// answer are one; the last change has milliseconds, and of a new message it is the same instant.
+func (m chatwootMessage) time(d Delivery) (conversation.Time, error) {
+	created, err := parseTime(m.Created, d.Received)
+	if err != nil || !given(m.Updated) {
+		return created, err
+	}
+	updated, err := parseTime(m.Updated, d.Received)
+	if err == nil && created.Equal(updated.Truncate(time.Second)) {
+		return updated, nil
+	}
+	return created, err
+}
+
+// blank says that a message is an empty object, as which senders with an eye for privacy pass it on.
+func (m chatwootMessage) blank() bool {
+	return !given(m.ID) && !given(m.Created) && !given(m.Type) && m.Content == "" && m.Sender == nil && len(m.Attachments) == 0
+}
+
+// author tells who wrote from the type of the message, a word in an event and a number in the list of a conversation. A type
+// that is not known yet is kept as a line of nobody.
+func (m chatwootMessage) author() (conversation.Author, error) {
+	kind, isText := unquoted(m.Type)
+	if !isText && given(m.Type) {
+		if m.Type.Kind() != '0' {
+			return conversation.Author{}, strictjson.ErrShape
+		}
+		kind = string(m.Type)
+	}
+	sender := m.Sender
+	if sender == nil {
+		sender = &chatwootPerson{}
+	}
+	switch kind {
+	case "incoming", "0":
+		if sender.Type != "" && sender.Type != "contact" {
+			sender = &chatwootPerson{}
+		}
+		return conversation.Author{Role: conversation.Visitor, Name: sender.Name}, nil
+	case "outgoing", "1":
+		switch sender.Type {
+		case "agent_bot", "captain_assistant":
+			return conversation.Author{Role: conversation.Bot, Name: sender.Name}, nil
+		case "contact":
+			sender = &chatwootPerson{}
+		}
+		return conversation.Author{Role: conversation.Agent, Name: sender.Name}, nil
+	case "template", "3":
+		// A template answers in nobody's name; who is named without being a bot is the contact or agent it was sent for.
+		if sender.Type != "agent_bot" && sender.Type != "captain_assistant" {
+			sender = &chatwootPerson{}
+		}
+		return conversation.Author{Role: conversation.Bot, Name: sender.Name}, nil
+	}
+	return conversation.Author{Role: conversation.System}, nil
+}
+
+// name is the file's name, the end of the address under which Chatwoot serves its own files. The rest of the address opens
+// the file, and addresses of others may end in what opens them.
+func (a chatwootAttachment) name() string {
+	u, err := url.Parse(a.URL)
+	if err != nil || !strings.HasPrefix(u.Path, "/rails/active_storage/") || strings.HasSuffix(u.Path, "/") {
+		return ""
+	}
+	return path.Base(u.Path)
+}
+
+// subject is the contact as a subject; agents and bots are none.
+func (p *chatwootPerson) subject() (conversation.Subject, error) {
+	if p == nil || p.Type != "" && p.Type != "contact" {
+		return conversation.Subject{}, nil
+	}
+	visitorID, err := optionalID(p.ID)
+	if err != nil {
+		return conversation.Subject{}, err
+	}
+	customID, err := optionalID(p.Identifier)
+	if err != nil {
+		return conversation.Subject{}, err
+	}
+	return conversation.Subject{Name: p.Name, Email: p.Email, Phone: p.Phone, VisitorID: visitorID, CustomID: customID}, nil
+}
+
+// agentIDs is the agent's id, or name without one; contacts and bots are no agents. Older versions give agents no type.
+func (p *chatwootPerson) agentIDs() ([]string, error) {
+	if p == nil || p.Type != "" && p.Type != "user" {
+		return nil, nil
+	}
+	id, err := optionalID(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if id = cmp.Or(id, p.Name); id == "" {
+		return nil, nil
+	}
+	return []string{id}, nil
+}
+
+// bodyHash tells a delivery from every other of its conversation.
+func bodyHash(d Delivery) string {
+	sum := sha256.Sum256(d.Body)
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,154 @@
+package source
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// Ids and times come in several forms, so adapters read them raw: a field that is missing and one that is null are the
+// same to them.
+
+// maxID is how many bytes an id may have.
+const maxID = 256
+
+// given says whether a field is there and not null.
+func given(raw jsontext.Value) bool { return len(raw) > 0 && raw.Kind() != 'n' }
+
+// unquoted is the text of a JSON string.
+func unquoted(raw jsontext.Value) (string, bool) {
+	if !given(raw) || raw.Kind() != '"' {
+		return "", false
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	return string(text), err == nil
+}
+
+var wholeNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+
+// parseID reads an id: a text, taken as it is, or a whole number, taken as its digits. So 207 and "207" are the same.
+func parseID(raw jsontext.Value) (string, error) {
+	id, isText := unquoted(raw)
+	switch {
+	case !given(raw):
+		return "", ErrMissing
+	case !isText && (raw.Kind() != '0' || !wholeNumber.Match(raw)):
+		return "", strictjson.ErrShape
+	case !isText:
+		id = string(raw)
+	}
+	if strings.TrimSpace(id) == "" {
+		return "", ErrMissing
+	}
+	return joinID(id)
+}
+
+// optionalID is parseID for an id that may be missing or empty.
+func optionalID(raw jsontext.Value) (string, error) {
+	if text, isText := unquoted(raw); !given(raw) || isText && strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	return parseID(raw)
+}
+
+// joinID makes an id of its parts.
+func joinID(parts ...string) (string, error) {
+	id := strings.Join(parts, "/")
+	if len(id) > maxID {
+		return "", ErrIDTooLong
+	}
+	return id, nil
+}
+
+var (
+	decimal = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+	// earliest is the first time that is believed: before it there were no such senders.
+	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+const (
+	// ahead is how much later than its receipt something may have happened: senders without a clock of their own.
+	ahead = 24 * time.Hour
+	// firstMillisecond is the number from which on a number counts milliseconds: as seconds it is the year 5138, as
+	// milliseconds 1973.
+	firstMillisecond = 1e11
+	// spacedForm is how older documents of Chatwoot write a time.
+	spacedForm = "2006-01-02 15:04:05 UTC"
+)
+
+// parseTime reads a time: RFC 3339 with any fraction, or seconds or milliseconds since 1970 as a number, as a number with a
+// fraction, or as the text of one. What is finer than a millisecond is cut off, in every form alike.
+func parseTime(raw jsontext.Value, received time.Time) (conversation.Time, error) {
+	text, isText := unquoted(raw)
+	var t time.Time
+	var err error
+	switch {
+	case !given(raw) || isText && text == "":
+		return conversation.Time{}, ErrMissing
+	case isText && decimal.MatchString(text):
+		t, err = fromDecimal(text)
+	case isText:
+		if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			t, err = time.Parse(spacedForm, text)
+		}
+		if err != nil {
+			err = strictjson.ErrShape // the library's text quotes the value
+		}
+	case raw.Kind() == '0':
+		t, err = fromNumber(string(raw))
+	default:
+		err = strictjson.ErrShape
+	}
+	if err != nil {
+		return conversation.Time{}, err
+	}
+	if t.Before(earliest) || t.After(received.Add(ahead)) {
+		return conversation.Time{}, ErrTime
+	}
+	return conversation.At(t), nil
+}
+
+// firstTime is the first of the times that is there.
+func firstTime(received time.Time, raws ...jsontext.Value) (conversation.Time, error) {
+	for _, raw := range raws {
+		if given(raw) {
+			return parseTime(raw, received)
+		}
+	}
+	return conversation.Time{}, ErrMissing
+}
+
+// fromNumber reads a JSON number, which fromDecimal could not if it has a sign or an exponent.
+func fromNumber(text string) (time.Time, error) {
+	if strings.ContainsAny(text, "-eE") {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f < 0 || f > 1e15 {
+			return time.Time{}, ErrTime
+		}
+		text = strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fromDecimal(text)
+}
+
+// fromDecimal reads digits as they stand: a float64 would not hold the milliseconds of every fraction.
+func fromDecimal(text string) (time.Time, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, ErrTime
+	}
+	if n < firstMillisecond {
+		ms, err := strconv.ParseInt((fraction + "000")[:3], 10, 64)
+		if err != nil {
+			return time.Time{}, strictjson.ErrShape
+		}
+		n = n*1000 + ms
+	}
+	return time.UnixMilli(n), nil
+}

@@ -1,0 +1,356 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// use is what an adapter does with a field.
+type use struct {
+	takes    string // the kinds of JSON that it understands, by their letters in the table mutations
+	required bool   // without it nothing is made of the delivery
+	optional bool   // null is one element less, though elements have required fields
+}
+
+const anything = "snboa"
+
+// uses says of every field that an adapter looks at what it may be, by the name of the event and the path; a star is any
+// element. What is not listed must not matter at all.
+var uses = func() map[string]map[string]use {
+	text, object, list := use{takes: "s"}, use{takes: "o"}, use{takes: "a"}
+	id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
+	person := func(at string, m map[string]use, id bool) {
+		m[at] = object
+		for _, field := range []string{"type", "name", "email", "phone_number"} {
+			m[at+"."+field] = text
+		}
+		if id {
+			m[at+".id"], m[at+".identifier"] = maybeID, maybeID
+		}
+	}
+	about := func(at string, m map[string]use, assignee bool) {
+		m[at+"id"], m[at+"labels"], m[at+"labels.*"] = id, list, text
+		m[at+"meta"], m[at+"meta.team"], m[at+"meta.team.name"] = object, object, text
+		person(at+"meta.sender", m, true)
+		person(at+"meta.assignee", m, assignee)
+	}
+	message := func(at string, m map[string]use, senderID bool) {
+		m[at+"id"], m[at+"created_at"], m[at+"message_type"] = id, id, maybeID
+		m[at+"content"], m[at+"private"] = text, use{takes: "b"}
+		m[at+"attachments"], m[at+"attachments.*"] = list, object
+		m[at+"attachments.*.file_type"], m[at+"attachments.*.data_url"] = text, text
+		m[at+"attachments.*.file_size"] = use{takes: "n"}
+		person(at+"sender", m, senderID)
+	}
+	event := map[string]use{"event": {takes: "s", required: true}}
+	all := map[string]map[string]use{}
+	of := func(name string) map[string]use {
+		if all[name] == nil {
+			all[name] = maps.Clone(event)
+		}
+		return all[name]
+	}
+	for _, name := range []string{"chat:start", "chat:end"} {
+		maps.Copy(of(name), map[string]use{
+			"chatId": id, "time": id, "visitor": object, "visitor.name": text, "visitor.email": text,
+			"message": object, "message.text": text, "message.type": text, "message.sender": object, "message.sender.type": text,
+		})
+	}
+	maps.Copy(of("chat:transcript_created"), map[string]use{
+		"time": id, "chat": {takes: "o", required: true}, "chat.id": id, "chat.visitor": object, "chat.visitor.name": text,
+		"chat.visitor.email": text, "chat.messages": list, "chat.messages.*": {takes: "o", required: true, optional: true},
+		"chat.messages.*.sender": object, "chat.messages.*.sender.t": text, "chat.messages.*.sender.n": text,
+		"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id,
+	})
+	of("ticket:create")
+	of("contact_updated")
+	of("conversation_typing_on")
+
+	m := of("message_created")
+	message("", m, true)
+	m["conversation"] = use{takes: "o", required: true}
+	about("conversation.", m, false)
+
+	m = of("message_updated")
+	m["conversation"], m["conversation.id"] = use{takes: "o", required: true}, id
+	m["conversation.updated_at"] = maybeID
+	const attributes = "content_attributes"
+	m[attributes], m[attributes+".submitted_values"] = use{takes: anything}, use{takes: anything}
+	m[attributes+".submitted_values.csat_survey_response"] = object
+	m[attributes+".submitted_values.csat_survey_response.rating"] = maybeID
+
+	for _, name := range []string{"conversation_created", "automation_event.conversation_created"} {
+		m = of(name)
+		about("", m, true)
+		m["messages"], m["messages.*"], m["status"], m["created_at"] = list, object, text, id
+		message("messages.*.", m, false)
+		m["messages.*.updated_at"] = maybeID
+	}
+	for _, name := range []string{"conversation_status_changed", "conversation_updated"} {
+		m = of(name)
+		about("", m, true)
+		m["messages"], m["status"], m["updated_at"] = list, text, maybeID
+		m["changed_attributes"], m["changed_attributes.*"] = list, object
+		m["changed_attributes.*.status"] = object
+		m["changed_attributes.*.status.previous_value"] = use{takes: anything}
+	}
+	return all
+}()
+
+// mutations are what a field is replaced by, with the letter of its kind. No letter is null, a dash is no field at all.
+var mutations = []struct{ kind, value string }{
+	{"", "null"},
+	{"-", ""},
+	{"s", `"x"`},
+	{"s", `""`},
+	{"s", `"\u0000\u001b\ud83d\udeb2"`},
+	{"n", "7"},
+	{"n", "-1"},
+	{"n", "0.5"},
+	{"n", "1e400"},
+	{"b", "true"},
+	{"a", "[]"},
+	{"a", "[null]"},
+	{"o", "{}"},
+	{"o", `{"id":{"id":1}}`},
+}
+
+// mark is a value that no sample has.
+const mark = `"here comes the other value"`
+
+// TestEveryFieldMayBeAnything puts every kind of value in every place of every sample.
+func TestEveryFieldMayBeAnything(t *testing.T) {
+	t.Parallel()
+	seen := map[string]map[string]bool{}
+	for _, s := range readSamples(t) {
+		if s.verdict != "ok" {
+			continue
+		}
+		base, err := adapt(t, s.source, s.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[base.Name] == nil {
+			seen[base.Name] = map[string]bool{}
+		}
+		for _, path := range paths(t, s.body) {
+			field := pattern(path)
+			u, used := uses[base.Name][field]
+			used = used && !(s.file == "ok-chatwoot-message-bot.json" && field == "sender.id") // a bot's id is not kept
+			seen[base.Name][field] = true
+			without, marked := mutate(t, s.body, path, ""), mutate(t, s.body, path, mark)
+			for _, m := range mutations {
+				body := without
+				if m.kind != "-" {
+					body = bytes.Replace(marked, []byte(mark), []byte(m.value), 1)
+				}
+				got, err := adapt(t, s.source, body)
+				checkOutcome(t, s.source, got, err)
+				where := s.file + ": " + strings.Join(path, ".") + " = " + m.value
+				switch {
+				case !used:
+					if err != nil {
+						t.Errorf("%s: %v, though the field does not matter", where, err)
+					} else if want, got := anonymous(base), anonymous(got); !reflect.DeepEqual(want, got) { // much faster than cmp
+						t.Errorf("%s: a field that is not taken changes something (-want +got):\n%s", where, cmp.Diff(want, got))
+					}
+				case m.kind == "-" && u.optional:
+					if err != nil {
+						t.Errorf("%s: %v", where, err)
+					}
+				case m.kind == "-" || m.kind == "":
+					if want := map[bool]error{true: source.ErrMissing}[u.required]; !errors.Is(err, want) {
+						t.Errorf("%s: %v, want %v", where, err, want)
+					}
+				case !strings.Contains(u.takes, m.kind):
+					if !errors.Is(err, strictjson.ErrShape) {
+						t.Errorf("%s: %v, want %v", where, err, strictjson.ErrShape)
+					}
+				}
+			}
+		}
+	}
+	for name := range uses {
+		if seen[name] == nil {
+			t.Errorf("no sample of %s", name)
+		}
+		if !seen[name]["event"] {
+			t.Errorf("the samples of %s were not mutated", name)
+		}
+	}
+}
+
+// anonymous is what was adapted without the ids that are a hash of the body.
+func anonymous(a source.Adapted) source.Adapted {
+	a.Events = slices.Clone(a.Events)
+	for i, e := range a.Events {
+		if name, _, _ := strings.Cut(e.ID, "/"); name == a.Name {
+			a.Events[i].ID = name
+		}
+	}
+	return a
+}
+
+func pattern(path []string) string {
+	path = slices.Clone(path)
+	for i, key := range path {
+		if strings.Trim(key, "0123456789") == "" {
+			path[i] = "*"
+		}
+	}
+	return strings.Join(path, ".")
+}
+
+func tree(t testing.TB, body []byte) any {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// paths are the places of a body, all but the body itself.
+func paths(t testing.TB, body []byte) [][]string {
+	var all [][]string
+	var walk func(at []string, v any)
+	walk = func(at []string, v any) {
+		if len(at) > 0 {
+			all = append(all, slices.Clone(at))
+		}
+		each(v, func(key string, child any) { walk(append(slices.Clone(at), key), child) })
+	}
+	walk(nil, tree(t, body))
+	return all
+}
+
+func each(v any, visit func(key string, child any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			visit(key, v[key])
+		}
+	case []any:
+		for i, child := range v {
+			visit(strconv.Itoa(i), child)
+		}
+	}
+}
+
+// mutate is the body with another value in one place, or without the place where the value is empty.
+func mutate(t testing.TB, body []byte, path []string, value string) []byte {
+	t.Helper()
+	var put func(v any, path []string) any
+	put = func(v any, path []string) any {
+		if len(path) == 0 {
+			return json.RawMessage(value)
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			if len(path) == 1 && value == "" {
+				delete(v, path[0])
+			} else {
+				v[path[0]] = put(v[path[0]], path[1:])
+			}
+			return v
+		case []any:
+			for i := range v {
+				if strconv.Itoa(i) != path[0] {
+					continue
+				}
+				if len(path) == 1 && value == "" {
+					return slices.Delete(v, i, i+1)
+				}
+				v[i] = put(v[i], path[1:])
+			}
+			return v
+		}
+		return v
+	}
+	b, err := json.Marshal(put(tree(t, body), path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestBodiesThatAreNoObject sends values of the wrong kind as whole bodies.
+func TestBodiesThatAreNoObject(t *testing.T) {
+	for name := range names {
+		for body, want := range map[string]error{
+			``: strictjson.ErrJSON, ` `: strictjson.ErrJSON, `null`: source.ErrMissing, `{}`: source.ErrMissing,
+			`{"event":""}`: source.ErrMissing, `{"Event":"chat:end"}`: source.ErrMissing, `[]`: strictjson.ErrShape,
+			`"chat:end"`: strictjson.ErrShape, `7`: strictjson.ErrShape, `true`: strictjson.ErrShape, `{"event":7}`: strictjson.ErrShape,
+			`event=chat%3Aend`: strictjson.ErrJSON, `{"event":"chat:end"`: strictjson.ErrJSON,
+		} {
+			got, err := adapt(t, name, []byte(body))
+			checkOutcome(t, name, got, err)
+			if !errors.Is(err, want) {
+				t.Errorf("%s of %q: %v, want %v", name, body, err, want)
+			}
+		}
+	}
+}
+
+// TestNewEventsOfASenderAreAcknowledged: a vendor that adds an event must not see its deliveries refused and retried.
+func TestNewEventsOfASenderAreAcknowledged(t *testing.T) {
+	for name := range names {
+		for _, event := range []string{"chat:rated", "MESSAGE_CREATED", "automation_event.", "other", strings.Repeat("x", 4096)} {
+			body, err := json.Marshal(map[string]any{"event": event, "chatId": true, "id": []int{1}, "conversation": "4182"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := adapt(t, name, body)
+			if diff := cmp.Diff(source.Adapted{Name: "other"}, got); err != nil || diff != "" {
+				t.Errorf("%s of %.20s: %v (-want +got):\n%s", name, event, err, diff)
+			}
+		}
+	}
+}
+
+// TestFoldTakesWhatAdaptersMake: every delivery alone makes a transcript.
+func TestFoldTakesWhatAdaptersMake(t *testing.T) {
+	bySource := map[string][]conversation.Event{}
+	for _, s := range readSamples(t) {
+		got, err := adapt(t, s.source, s.body)
+		if err != nil {
+			continue
+		}
+		for _, e := range got.Events {
+			if e.Conversation == "4182" || e.Conversation == "5c0ab1e2-c4e7-11f1-8f3d-27b64e19d0a5" {
+				bySource[s.source] = append(bySource[s.source], e)
+			}
+		}
+	}
+	for name, want := range map[string][]string{
+		"tawkto":   {"m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10", "m11"},
+		"chatwoot": {"651207", "651208", "651211", "651214", "651219", "651222", "651224", "651226", "651231"},
+	} {
+		folded := conversation.Transcript{}.Fold(bySource[name])
+		var ids []string
+		for _, e := range folded.Entries {
+			ids = append(ids, e.ID)
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("entries of %s (-want +got):\n%s", name, diff)
+		}
+		if !folded.Ended() {
+			t.Errorf("the conversation of %s goes on", name)
+		}
+	}
+}

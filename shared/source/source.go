@@ -1,0 +1,76 @@
+package source
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// Delivery is one webhook as it arrived.
+type Delivery struct {
+	Header   http.Header
+	Body     []byte
+	Received time.Time
+}
+
+// Adapter knows one sender.
+type Adapter struct {
+	// Verify says whether one of the secrets signed the delivery. Its error tells the log why not; the sender of an
+	// unverified delivery is never told.
+	Verify func(d Delivery, secrets []string) error
+	// Adapt makes events of a verified delivery; unknown types of delivery give none and a name to count.
+	Adapt func(d Delivery) (Adapted, error)
+}
+
+// Adapted is what a delivery turned out to be.
+type Adapted struct {
+	// Name is the sender's name of the type of delivery, from a closed list of the adapter, or "other": it is a metric's
+	// dimension and must not hold what a sender chose.
+	Name   string
+	Events []conversation.Event
+}
+
+var adapters = map[string]Adapter{
+	"chatwoot": chatwoot,
+	"tawkto":   tawkto,
+}
+
+// Lookup is the adapter of a source.
+func Lookup(name string) (Adapter, bool) {
+	a, ok := adapters[name]
+	return a, ok
+}
+
+// Names are the sources, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(adapters)) }
+
+// The faults of deliveries.
+var (
+	ErrSignature = fault.New(fault.Unauthorized, "signature_invalid", "The delivery is not signed with the secret of this source, or too long ago.")
+	ErrMissing   = fault.New(fault.Invalid, "field_missing", "A field that identifies the conversation, the message or its time is missing or empty.")
+	ErrTime      = fault.New(fault.Invalid, "time_out_of_range", "A time in the delivery lies before the year 2000 or more than a day ahead.")
+	ErrIDTooLong = fault.New(fault.Invalid, "id_too_long", "An id in the delivery is longer than 256 bytes.")
+)
+
+// otherName stands for every name that an adapter does not know.
+const otherName = "other"
+
+// eventName is the type of a delivery whose sender calls it "event". The rest of the body is read only when the type is one
+// that is kept, so that a new type of a known sender is never refused for its shape.
+func eventName(body []byte) (string, error) {
+	var named struct {
+		Event string `json:"event"`
+	}
+	if err := strictjson.Unmarshal(body, &named); err != nil {
+		return "", err
+	}
+	if named.Event == "" {
+		return "", ErrMissing
+	}
+	return named.Event, nil
+}

@@ -1,0 +1,224 @@
+package source
+
+import (
+	"cmp"
+	"crypto/sha1" // tawk.to signs with HMAC-SHA1 and with nothing else
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// tawkto knows tawk.to: developer.tawk.to/webhooks.
+//
+//	chat:start               the first message, which has no id: "start"
+//	chat:end                 the end
+//	chat:transcript_created  the whole chat when it is over; its messages have no ids: "m1", "m2", … in their order
+//	ticket:create            acknowledged, not kept
+//
+// The signature covers the body alone, without a time: an old delivery can be sent again and is then a duplicate, known by
+// the time in its body. Of the visitor only name and e-mail address are taken, of the property nothing.
+var tawkto = Adapter{Verify: verifyTawkto, Adapt: adaptTawkto}
+
+func verifyTawkto(d Delivery, secrets []string) error {
+	text, reason := header(d.Header, "X-Tawk-Signature")
+	var code []byte
+	if reason == nil {
+		code, reason = fromHex(text, sha1.New)
+	}
+	err := signed(sha1.New, secrets, code, d.Body)
+	if reason == nil {
+		reason = err
+	}
+	if reason != nil {
+		return ErrSignature.Because(reason)
+	}
+	return nil
+}
+
+type tawktoChat struct {
+	ChatID  jsontext.Value `json:"chatId"`
+	Time    jsontext.Value `json:"time"`
+	Visitor tawktoVisitor  `json:"visitor"`
+	Message *struct {
+		Text   string `json:"text"`
+		Type   string `json:"type"`
+		Sender struct {
+			Type string `json:"type"`
+		} `json:"sender"`
+	} `json:"message"`
+}
+
+type tawktoTranscript struct {
+	Time jsontext.Value `json:"time"`
+	Chat struct {
+		ID       jsontext.Value `json:"id"`
+		Visitor  tawktoVisitor  `json:"visitor"`
+		Messages []struct {
+			Sender struct {
+				Type string `json:"t"`
+				Name string `json:"n"`
+			} `json:"sender"`
+			Type string         `json:"type"`
+			Text string         `json:"msg"`
+			Time jsontext.Value `json:"time"`
+		} `json:"messages"`
+	} `json:"chat"`
+}
+
+type tawktoVisitor struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+func adaptTawkto(d Delivery) (Adapted, error) {
+	name, err := eventName(d.Body)
+	if err != nil {
+		return Adapted{}, err
+	}
+	var e conversation.Event
+	switch name {
+	case "chat:start", "chat:end":
+		e, err = tawktoStartOrEnd(d, name)
+	case "chat:transcript_created":
+		e, err = tawktoWhole(d)
+	case "ticket:create":
+		return Adapted{Name: name}, nil
+	default:
+		return Adapted{Name: otherName}, nil
+	}
+	if err != nil {
+		return Adapted{}, err
+	}
+	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
+}
+
+func tawktoStartOrEnd(d Delivery, name string) (conversation.Event, error) {
+	var body tawktoChat
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return conversation.Event{}, err
+	}
+	e, err := tawktoEvent(d, body.ChatID, body.Time, body.Visitor)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	if name == "chat:end" {
+		e.ID, e.Ended = "end/"+e.Time.String(), true
+		return e, nil
+	}
+	e.ID = "start/" + e.Time.String()
+	if m := body.Message; m != nil {
+		e.Entries = []conversation.Entry{{
+			ID: "start", Time: e.Time, Author: tawktoAuthor(m.Sender.Type, "", body.Visitor),
+			Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type),
+		}}
+	}
+	return e, nil
+}
+
+func tawktoWhole(d Delivery) (conversation.Event, error) {
+	var body tawktoTranscript
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return conversation.Event{}, err
+	}
+	e, err := tawktoEvent(d, body.Chat.ID, body.Time, body.Chat.Visitor)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	e.ID, e.Ended = "transcript/"+e.Time.String(), true
+	e.Whole = len(body.Chat.Messages) > 0 // a transcript of nothing must not replace what is known
+	for i, m := range body.Chat.Messages {
+		at, err := parseTime(m.Time, d.Received)
+		if err != nil {
+			return conversation.Event{}, err
+		}
+		if i == 0 || at.After(e.Time.Time) {
+			e.Time = at // the chat ended with its last message, not when the transcript was made
+		}
+		author := tawktoAuthor(m.Sender.Type, m.Sender.Name, body.Chat.Visitor)
+		e.Entries = append(e.Entries, conversation.Entry{
+			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type),
+		})
+		if author.Role == conversation.Agent && author.Name != "" && !slices.Contains(e.AgentIDs, author.Name) {
+			e.AgentIDs = append(e.AgentIDs, author.Name)
+		}
+	}
+	return e, nil
+}
+
+// tawktoEvent is what every event of a chat has; the time of the body is its time and, for want of an id, tells it from
+// the others of its chat.
+func tawktoEvent(d Delivery, rawID, rawTime jsontext.Value, v tawktoVisitor) (conversation.Event, error) {
+	id, err := parseID(rawID)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	at, err := parseTime(rawTime, d.Received)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	e := conversation.Event{Conversation: id, Kind: retention.Chat, Time: at, Received: conversation.At(d.Received)}
+	if s := (conversation.Subject{Name: tawktoName(v.Name), Email: v.Email}); s != (conversation.Subject{}) {
+		e.Subjects = []conversation.Subject{s}
+	}
+	return e, nil
+}
+
+// tawktoRole reads both spellings of a sender. A spelling that is not known yet makes a system line.
+func tawktoRole(t string) conversation.Role {
+	switch t {
+	case "v", "visitor":
+		return conversation.Visitor
+	case "a", "agent":
+		return conversation.Agent
+	case "b", "bot":
+		return conversation.Bot
+	}
+	return conversation.System
+}
+
+// tawktoAuthor names the author. A visitor without a name in the message has the chat's. Whose role is not known may be a
+// visitor whose name is not to be kept, so it has none.
+func tawktoAuthor(senderType, name string, v tawktoVisitor) conversation.Author {
+	role := tawktoRole(senderType)
+	switch {
+	case role == conversation.Visitor:
+		name = cmp.Or(tawktoName(name), tawktoName(v.Name))
+	case role == conversation.System && senderType != "s" && senderType != "system":
+		name = ""
+	}
+	return conversation.Author{Role: role, Name: name}
+}
+
+var tawktoInvented = regexp.MustCompile(`^V[0-9]{10,20}$`)
+
+// tawktoName drops the names that tawk.to makes up for visitors who gave none, V and a number: they name nobody, and the
+// number follows a browser from chat to chat.
+func tawktoName(name string) string {
+	if tawktoInvented.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
+// tawktoText is what was written. What tawk.to puts there for a file is not documented; it may be a link that opens it,
+// which is a credential.
+func tawktoText(messageType, text string) string {
+	if messageType == "file" {
+		return ""
+	}
+	return text
+}
+
+// tawktoFiles says that there was a file; nothing else of it is known.
+func tawktoFiles(messageType string) []conversation.Attachment {
+	if messageType == "file" {
+		return []conversation.Attachment{{Type: "file"}}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/source"
+)
+
+// one adapts a body that makes one event.
+func one(t *testing.T, name, body string) conversation.Event {
+	t.Helper()
+	got, err := adapt(t, name, []byte(body))
+	checkOutcome(t, name, got, err)
+	if err != nil || len(got.Events) != 1 {
+		t.Fatalf("%d events, %v", len(got.Events), err)
+	}
+	return got.Events[0]
+}
+
+func TestTawktoNames(t *testing.T) {
+	for _, tc := range []struct{ name, given, want string }{
+		{"keeps a name", "Marta Lindqvist", "Marta Lindqvist"},
+		{"drops a name that tawk.to made up", "V4410926655071823", ""},
+		{"keeps a short number, which may be a customer's", "V20417", "V20417"},
+		{"keeps a name that only begins so", "V4410926655071823 Marta", "V4410926655071823 Marta"},
+		{"keeps control characters as they are", `Marta\u0000\u001b`, "Marta\x00\x1b"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			start := one(t, "tawkto", fmt.Sprintf(`{"event":"chat:start","chatId":"c","time":"2026-11-20T09:00:00Z",
+				"visitor":{"name":"%s","city":"Uppsala"},"message":{"text":"x","type":"msg","sender":{"type":"visitor"}}}`, tc.given))
+			whole := one(t, "tawkto", fmt.Sprintf(`{"event":"chat:transcript_created","time":"2026-11-20T09:00:00Z","chat":{"id":"c",
+				"messages":[{"sender":{"t":"v","n":"%s"},"msg":"x","time":"2026-11-20T09:00:00Z"}]}}`, tc.given))
+			for _, e := range []conversation.Event{start, whole} {
+				if got := e.Entries[0].Author; got != (conversation.Author{Role: conversation.Visitor, Name: tc.want}) {
+					t.Errorf("author %+v, want the name %q", got, tc.want)
+				}
+			}
+			var want []conversation.Subject
+			if tc.want != "" {
+				want = []conversation.Subject{{Name: tc.want}}
+			}
+			if diff := cmp.Diff(want, start.Subjects); diff != "" {
+				t.Errorf("subjects (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTawktoSenders(t *testing.T) {
+	for _, tc := range []struct {
+		name, sender string
+		want         conversation.Author
+		agents       []string
+	}{
+		{"a visitor without a name has the chat's", `{"t":"v"}`, conversation.Author{Role: "visitor", Name: "Marta"}, nil},
+		{"a visitor with a name has it", `{"t":"v","n":"Marta L."}`, conversation.Author{Role: "visitor", Name: "Marta L."}, nil},
+		{"an agent took part", `{"t":"a","n":"Jonas"}`, conversation.Author{Role: "agent", Name: "Jonas"}, []string{"Jonas"}},
+		{"an agent without a name is nobody in particular", `{"t":"a"}`, conversation.Author{Role: "agent"}, nil},
+		{"a bot is no agent", `{"t":"b","n":"Apollo"}`, conversation.Author{Role: "bot", Name: "Apollo"}, nil},
+		{"the system may have the shop's name", `{"t":"s","n":"Shop"}`, conversation.Author{Role: "system", Name: "Shop"}, nil},
+		{"a letter that is not known yet speaks for nobody", `{"t":"z","n":"Zoe"}`, conversation.Author{Role: "system"}, nil},
+		{"a sender without type speaks for nobody", `null`, conversation.Author{Role: "system"}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:00:00Z","chat":{"id":"c","visitor":{"name":"Marta"},
+				"messages":[{"sender":`+tc.sender+`,"type":"msg","msg":"x","time":"2026-11-20T09:00:00Z"},
+				{"sender":`+tc.sender+`,"type":"msg","msg":"y","time":"2026-11-20T09:00:01Z"}]}}`)
+			if diff := cmp.Diff(tc.want, e.Entries[1].Author); diff != "" {
+				t.Errorf("author (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.agents, e.AgentIDs); diff != "" {
+				t.Errorf("agents (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTawktoTranscripts(t *testing.T) {
+	t.Run("a chat ends with its latest message, wherever it stands", func(t *testing.T) {
+		e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":[
+			{"sender":{"t":"v"},"msg":"second","time":"2026-11-20T09:00:02Z"},{"sender":{"t":"v"},"msg":"first","time":"2026-11-20T09:00:01Z"}]}}`)
+		if e.Time.String() != "2026-11-20T09:00:02.000Z" || !e.Ended || !e.Whole {
+			t.Errorf("time %v, ended %v, whole %v", e.Time, e.Ended, e.Whole)
+		}
+		if e.ID != "transcript/2026-11-20T09:30:00.000Z" || e.Entries[0].ID != "m1" || e.Entries[1].ID != "m2" {
+			t.Errorf("ids %s, %s, %s", e.ID, e.Entries[0].ID, e.Entries[1].ID)
+		}
+	})
+	t.Run("a transcript of nothing ends the chat and replaces nothing", func(t *testing.T) {
+		for _, messages := range []string{`[]`, `null`} {
+			e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":`+messages+`}}`)
+			if e.Time.String() != "2026-11-20T09:30:00.000Z" || !e.Ended || e.Whole {
+				t.Errorf("time %v, ended %v, whole %v", e.Time, e.Ended, e.Whole)
+			}
+		}
+	})
+	t.Run("one message without time refuses the whole", func(t *testing.T) {
+		_, err := adapt(t, "tawkto", []byte(`{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":[
+			{"sender":{"t":"v"},"msg":"a","time":"2026-11-20T09:00:02Z"},{"sender":{"t":"v"},"msg":"b"}]}}`))
+		if !errors.Is(err, source.ErrMissing) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("what stands for a file is not kept, but that there was one", func(t *testing.T) {
+		e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":[
+			{"sender":{"t":"v"},"type":"file","msg":"https://files.example.com/opens-without-asking","time":"2026-11-20T09:00:02Z"},
+			{"sender":{"t":"v"},"type":"webrtc-call","msg":"A call of two minutes","time":"2026-11-20T09:00:03Z"}]}}`)
+		want := []conversation.Entry{
+			{Text: "", Attachments: []conversation.Attachment{{Type: "file"}}},
+			{Text: "A call of two minutes"},
+		}
+		for i, entry := range e.Entries {
+			if diff := cmp.Diff(want[i], conversation.Entry{Text: entry.Text, Attachments: entry.Attachments}); diff != "" {
+				t.Errorf("entry %d (-want +got):\n%s", i, diff)
+			}
+		}
+	})
+	t.Run("as many messages as a megabyte holds are all there", func(t *testing.T) {
+		const message = `{"time":"2026-11-20T09:00:02Z"}`
+		n := (1<<20 - 200) / (len(message) + 1)
+		e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":[`+
+			strings.Repeat(message+",", n-1)+message+`]}}`)
+		if len(e.Entries) != n {
+			t.Errorf("%d entries, want %d", len(e.Entries), n)
+		}
+	})
+}
+
+func TestTawktoStart(t *testing.T) {
+	t.Run("a start without message opens a chat", func(t *testing.T) {
+		e := one(t, "tawkto", `{"event":"chat:start","chatId":"c","time":"2026-11-20T09:00:00.5Z","visitor":null,"message":null}`)
+		if e.ID != "start/2026-11-20T09:00:00.500Z" || e.Entries != nil || e.Subjects != nil || e.Ended {
+			t.Errorf("%+v", e)
+		}
+	})
+	t.Run("an agent may begin", func(t *testing.T) {
+		e := one(t, "tawkto", `{"event":"chat:start","chatId":"c","time":"2026-11-20T09:00:00Z","message":{"text":"Hi","sender":{"type":"agent"}}}`)
+		if got := e.Entries[0].Author; got != (conversation.Author{Role: conversation.Agent}) {
+			t.Errorf("author %+v", got)
+		}
+	})
+	t.Run("an end keeps no message", func(t *testing.T) {
+		e := one(t, "tawkto", `{"event":"chat:end","chatId":"c","time":"2026-11-20T09:00:00Z","message":{"text":"Hi","sender":{"type":"agent"}}}`)
+		if e.ID != "end/2026-11-20T09:00:00.000Z" || e.Entries != nil || !e.Ended {
+			t.Errorf("%+v", e)
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package source
+
+import (
+	"crypto/hmac"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// tolerance is how far the time that a sender signed may lie from ours, in both directions.
+const tolerance = 5 * time.Minute
+
+// Why a delivery was not accepted, for the log. None of them says anything of a secret or a body.
+var (
+	errUnsigned  = errors.New("a header of the signature is missing or comes twice")
+	errMalformed = errors.New("a header of the signature has another form than the sender's")
+	errNoSecret  = errors.New("the source has no secret")
+	errMismatch  = errors.New("no secret of the source made the signature")
+	errStale     = errors.New("the signed time is too long ago")
+	errAhead     = errors.New("the signed time lies ahead")
+)
+
+// signed says whether one of the secrets, taken as the raw bytes of their text, made the code over the parts. Every secret
+// is tried, whatever the others said, and a source without secrets costs as much as one with a wrong one. An empty secret
+// is one that everybody knows, so it never counts.
+func signed(newHash func() hash.Hash, secrets []string, code []byte, parts ...[]byte) error {
+	reason := errMismatch
+	if len(secrets) == 0 {
+		secrets, reason = []string{""}, errNoSecret
+	}
+	found := false
+	for _, secret := range secrets {
+		mac := hmac.New(newHash, []byte(secret))
+		for _, part := range parts {
+			mac.Write(part)
+		}
+		if hmac.Equal(mac.Sum(nil), code) && secret != "" {
+			found = true
+		}
+	}
+	if !found {
+		return reason
+	}
+	return nil
+}
+
+// header is the one value of a header. A second value makes it unclear which one was meant, so it counts as none.
+func header(h http.Header, name string) (string, error) {
+	values := h.Values(name)
+	if len(values) != 1 || values[0] == "" {
+		return "", errUnsigned
+	}
+	return values[0], nil
+}
+
+// fromHex is the code that a header spells in hexadecimal digits of either case and nothing else, of the hash's length.
+func fromHex(text string, newHash func() hash.Hash) ([]byte, error) {
+	code, err := hex.DecodeString(text)
+	if err != nil || len(code) != newHash().Size() {
+		return nil, errMalformed
+	}
+	return code, nil
+}
+
+// recent says whether a signed time, in decimal seconds since 1970, lies within the tolerance of now.
+func recent(seconds string, now time.Time) error {
+	for _, c := range []byte(seconds) {
+		if c < '0' || c > '9' { // ParseInt takes signs
+			return errMalformed
+		}
+	}
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || n > 1e12 { // the year 33658: what time.Unix and Sub can take
+		return errMalformed
+	}
+	switch at := time.Unix(n, 0); {
+	case at.Before(now.Add(-tolerance)):
+		return errStale
+	case at.After(now.Add(tolerance)):
+		return errAhead
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package vault
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/attr"
+)
+
+// Destruction counts what was deleted.
+type Destruction struct{ Items, Objects int }
+
+// Destroy ends a life of a conversation: its own keys go, then all that they sealed, then its place in the index. Done
+// again after it was interrupted it goes on where it stood, because the row keeps its place until the end. What remains of
+// the row is its name, which is an HMAC, and up to when everything was known, so that late duplicates are recognised.
+//
+// A row whose generation is not the one that was read is left alone: somebody writes to the conversation. ok is then
+// false.
+func (s *Store) Destroy(ctx context.Context, r Row) (d Destruction, ok bool, err error) {
+	if r.State != Destroyed {
+		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.Tables.Keys, Key: r.Key(),
+			UpdateExpression:         aws.String("SET #state = :destroyed, known = :known REMOVE own"),
+			ConditionExpression:      aws.String("generation = :generation AND #state = :state"),
+			ExpressionAttributeNames: map[string]string{"#state": "state"},
+			ExpressionAttributeValues: attr.Item{
+				":destroyed": attr.S(Destroyed), ":state": attr.S(r.State), ":generation": attr.N(r.Generation), ":known": attr.Time(r.Known),
+			},
+		})
+		if IsConditionFailed(err) {
+			return d, false, nil
+		}
+		if err != nil {
+			return d, false, err
+		}
+	}
+	if d, err = s.deleteItems(ctx, r); err != nil {
+		return d, false, err
+	}
+	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Tables.Keys, Key: r.Key(),
+		UpdateExpression:          aws.String("REMOVE listing, #position, cohort, factCohort, revision, settledAt"),
+		ConditionExpression:       aws.String("#state = :destroyed"),
+		ExpressionAttributeNames:  map[string]string{"#state": "state", "#position": "position"},
+		ExpressionAttributeValues: attr.Item{":destroyed": attr.S(Destroyed)},
+	})
+	return d, err == nil, err
+}
+
+// deleteItems deletes the events, the pointers, the objects and, last, the record of a life of a conversation: the record
+// alone knows where its pointers and its object are.
+func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err error) {
+	pk := RecordPartition(r.Account, r.ID)
+	record, err := s.get(ctx, s.Tables.Records, attr.Key(pk, recordKey(r.Incarnation)))
+	if err != nil {
+		return d, err
+	}
+	var keys []attr.Item
+	var objects []string
+	if object := attr.GetS(record, "object"); object != "" {
+		objects = append(objects, object)
+	}
+	for _, pointer := range attr.GetStrings(record, "pointers") {
+		keys = append(keys, attr.Key(pointer, pointerKey(r)))
+	}
+	err = s.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, #object"),
+		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
+		ExpressionAttributeNames:  map[string]string{"#object": "object"},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk), ":prefix": attr.S(entryPrefix(r.Incarnation))},
+	}, func(item attr.Item) (bool, error) {
+		keys = append(keys, item)
+		if object := attr.GetS(item, "object"); object != "" {
+			objects = append(objects, object)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return d, err
+	}
+	for _, object := range objects {
+		if err := s.Objects.Delete(ctx, object); err != nil {
+			return d, err
+		}
+		d.Objects++
+	}
+	if err := s.DeleteAll(ctx, s.Tables.Records, keys); err != nil {
+		return d, err
+	}
+	d.Items = len(keys)
+	if record != nil {
+		d.Items++
+		err = s.DeleteAll(ctx, s.Tables.Records, []attr.Item{record})
+	}
+	return d, err
+}
+
+// Range is a part of an index partition: positions below Below, newest or oldest first, in pages of Page.
+type Range struct {
+	Listing string
+	// Below is a position, or the beginning of one; empty is no bound.
+	Below       string
+	NewestFirst bool
+	Page        int32
+}
+
+// Before is the bound below which lies what happened before an instant.
+func Before(at time.Time) string { return Position(at, "", 0)[:13] }
+
+// Places hands out the places of a range of the index with their positions until the function answers false. The index
+// follows the table within moments: what counts must be read from the row.
+func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (bool, error)) error {
+	query := &dynamodb.QueryInput{
+		TableName: &s.Tables.Keys, IndexName: aws.String(Listing), ScanIndexForward: aws.Bool(!in.NewestFirst),
+		KeyConditionExpression:    aws.String("listing = :listing"),
+		ExpressionAttributeValues: attr.Item{":listing": attr.S(in.Listing)},
+	}
+	if in.Page > 0 {
+		query.Limit = &in.Page
+	}
+	if in.Below != "" {
+		query.KeyConditionExpression = aws.String("listing = :listing AND #position < :below")
+		query.ExpressionAttributeNames = map[string]string{"#position": "position"}
+		query.ExpressionAttributeValues[":below"] = attr.S(in.Below)
+	}
+	return s.Query(ctx, query, func(item attr.Item) (bool, error) {
+		position := attr.GetS(item, "position")
+		place, err := ParsePosition(position)
+		if err != nil {
+			return false, err
+		}
+		return each(place, position)
+	})
+}

@@ -1,0 +1,95 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/seal"
+)
+
+// Fact is what survives of a conversation for reporting; nothing in it identifies a visitor.
+type Fact struct {
+	Source     string            `json:"source"`
+	Kind       retention.Kind    `json:"kind"`
+	StartedAt  conversation.Time `json:"startedAt"`
+	EndedAt    conversation.Time `json:"endedAt"`
+	Seconds    int               `json:"seconds"`
+	Visitor    int               `json:"visitorEntries"`
+	Agent      int               `json:"agentEntries"`
+	Bot        int               `json:"botEntries"`
+	FirstReply int               `json:"firstReplySeconds,omitzero"`
+	Department string            `json:"department,omitzero"`
+	Rating     *int              `json:"rating,omitzero"`
+	// Agent is a pseudonym.
+	By string `json:"agent,omitzero"`
+}
+
+func (ses *Session) fact(t conversation.Transcript) Fact {
+	f := Fact{
+		Source: t.Source, Kind: t.Kind, StartedAt: t.StartedAt, EndedAt: t.Anchor, Seconds: int(t.Anchor.Sub(t.StartedAt.Time).Seconds()),
+		Department: t.Department, Rating: t.Rating,
+	}
+	var asked conversation.Time
+	for _, e := range t.Entries {
+		switch e.Author.Role {
+		case conversation.Visitor:
+			f.Visitor++
+			if asked.IsZero() {
+				asked = e.Time
+			}
+		case conversation.Agent:
+			if f.Agent == 0 && !asked.IsZero() {
+				f.FirstReply = int(e.Time.Sub(asked.Time).Seconds())
+			}
+			f.Agent++
+		case conversation.Bot:
+			f.Bot++
+		}
+	}
+	if len(t.AgentIDs) > 0 {
+		f.By = ses.Index.Pseudonym(t.Source, t.AgentIDs[0])
+	}
+	return f
+}
+
+// PutFact writes the fact of a conversation in place of that of the revision before, and answers the cohort it stands in;
+// empty where the time of facts of that day is over already.
+func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcript) (cohort string, err error) {
+	c, err := ses.JoinCohort(ctx, retention.Fact, t.Anchor.Time)
+	if errors.Is(err, ErrOver) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	key, err := ses.cohortKey(c)
+	if err != nil {
+		return "", err
+	}
+	plain, err := Marshal(ses.fact(t))
+	if err != nil {
+		return "", err
+	}
+	id := ses.Index.FactID(r.ID, r.Incarnation)
+	record := keyring.Record{Account: ses.Account, Kind: retention.Fact, ID: id, Incarnation: 1}
+	sealed, err := seal.Seal(keyring.FactKey(key, record), sealContext(record), plain)
+	if err != nil {
+		return "", err
+	}
+	item := attr.Key(FactPartition(ses.Account, c.ID), id)
+	item["body"], item["ttl"] = attr.B(sealed), attr.N(ses.garbage(retention.Fact, c.Start))
+	if _, err := ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &ses.store.Tables.Records, Item: item}); err != nil {
+		return "", err
+	}
+	if r.FactCohort != "" && r.FactCohort != c.ID {
+		old := attr.Key(FactPartition(ses.Account, r.FactCohort), id)
+		return c.ID, ses.store.DeleteAll(ctx, ses.store.Tables.Records, []attr.Item{old})
+	}
+	return c.ID, nil
+}

@@ -1,0 +1,77 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// InlineLimit is the size in bytes up to which something sealed stands in its item; what is larger is an object in S3 that
+// the item names. A DynamoDB item may have 400 KB, but is billed by the KB for every write.
+const InlineLimit = 32 << 10
+
+// maxObject bounds what is read of one object.
+const maxObject = 64 << 20
+
+type s3Client interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+}
+
+// Objects are the sealed objects of one bucket.
+type Objects struct {
+	Client s3Client
+	Bucket string
+}
+
+// BodyObject is the name of the object of something sealed of a conversation.
+func BodyObject(account, record, name string) string {
+	return "bodies/" + account + "/" + record + "/" + strings.ReplaceAll(name, "#", "/")
+}
+
+// QueueObject is the name of the object of a message too large for a queue.
+func QueueObject(account, message string) string { return "queue/" + account + "/" + message }
+
+// Put writes an object.
+func (o *Objects) Put(ctx context.Context, name string, sealed []byte) error {
+	_, err := o.Client.PutObject(ctx, &s3.PutObjectInput{Bucket: &o.Bucket, Key: &name, Body: bytes.NewReader(sealed)})
+	if err != nil {
+		return fmt.Errorf("put object: %w", err)
+	}
+	return nil
+}
+
+// Get reads an object; one that is gone is unreadable.
+func (o *Objects) Get(ctx context.Context, name string) ([]byte, error) {
+	out, err := o.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &name})
+	if _, gone := errors.AsType[*types.NoSuchKey](err); gone {
+		return nil, ErrUnreadable
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get object: %w", err)
+	}
+	defer out.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+	if err != nil {
+		return nil, fmt.Errorf("get object: %w", err)
+	}
+	if len(b) > maxObject {
+		return nil, fmt.Errorf("get object: over %d bytes", maxObject)
+	}
+	return b, nil
+}
+
+// Delete deletes an object; one that is gone is no error.
+func (o *Objects) Delete(ctx context.Context, name string) error {
+	if _, err := o.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.Bucket, Key: &name}); err != nil {
+		return fmt.Errorf("delete object: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/retention"
+)
+
+// State is what is going on with one life of a conversation.
+type State string
+
+// The states of a row. Open awaits entries; Settling is being settled and has had no entry since that began; Settled has
+// a record and no entries; Destroyed has neither, nor a key: it only remembers up to when everything was known.
+const (
+	Open      State = "open"
+	Settling  State = "settling"
+	Settled   State = "settled"
+	Destroyed State = "destroyed"
+)
+
+// Row is one life of a conversation in the table keys.
+type Row struct {
+	keyring.Record
+	State State
+	// Generation is the one in which events are written; Own are the wrapped own keys by generation.
+	Generation int64
+	Own        map[int64][]byte
+	// Revision counts settlings and Cohort is that of the last; zero and empty before the first.
+	Revision int
+	Cohort   string
+	// FactCohort is where the fact of the last revision stands.
+	FactCohort string
+	// Since is when the event that opened this life happened, Known up to when everything is known.
+	Since, Known time.Time
+	// Active is when the conversation was last known to be active, by our clock; the index orders open ones by it.
+	Active time.Time
+	// SettledAt is when the last revision was settled.
+	SettledAt time.Time
+}
+
+// Key is the primary key of the row.
+func (r Row) Key() attr.Item {
+	return attr.Key(conversationPartition(r.Account, r.ID), incarnationKey(r.Incarnation))
+}
+
+func (r Row) place(generation int64) string {
+	return place(conversationPartition(r.Account, r.ID), incarnationKey(r.Incarnation), strconv.FormatInt(generation, 10))
+}
+
+// WrapOwn makes the own key of a generation.
+func (ses *Session) WrapOwn(r Row, generation int64) []byte {
+	return ses.Key.Wrap(r.place(generation), keyring.NewKey())
+}
+
+// own opens the own key of a generation.
+func (ses *Session) own(r Row, generation int64) ([]byte, error) {
+	wrapped, ok := r.Own[generation]
+	if !ok {
+		return nil, ErrUnreadable
+	}
+	key, err := ses.Key.Unwrap(r.place(generation), wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return key, nil
+}
+
+// OwnAttribute is the own keys as an attribute.
+func OwnAttribute(own map[int64][]byte) attr.Item {
+	m := attr.Item{}
+	for generation, key := range own {
+		m[strconv.FormatInt(generation, 10)] = attr.B(key)
+	}
+	return m
+}
+
+// NewRow is the row of a conversation's new life, opened by an event of the given time.
+//
+// Generations count from the second of the opening, so that the items of a row that somebody removed can never pass for
+// those of the row that follows it.
+func (ses *Session) NewRow(record string, kind retention.Kind, incarnation int, since time.Time) Row {
+	now := ses.Now()
+	r := Row{
+		Record: keyring.Record{Account: ses.Account, Kind: kind, ID: record, Incarnation: incarnation},
+		State:  Open, Generation: now.Unix(), Since: since, Active: now,
+	}
+	r.Own = map[int64][]byte{r.Generation: ses.WrapOwn(r, r.Generation)}
+	return r
+}
+
+// Item is the row as an item.
+func (r Row) Item() attr.Item {
+	item := r.Key()
+	item["kind"] = attr.S(r.Kind)
+	item["state"] = attr.S(r.State)
+	item["generation"] = attr.N(r.Generation)
+	item["own"] = attr.Map(OwnAttribute(r.Own))
+	item["since"] = attr.Time(r.Since)
+	item["listing"] = attr.S(OpenListing(r.Account))
+	item["position"] = attr.S(Position(r.Active, r.ID, r.Incarnation))
+	return item
+}
+
+func (s *Store) readRow(account string, item attr.Item) (Row, error) {
+	partition := conversationPartition(account, "")
+	pk := attr.GetS(item, "pk")
+	incarnation, err := strconv.Atoi(attr.GetS(item, "sk"))
+	if err != nil || len(pk) != len(partition)+32 || pk[:len(partition)] != partition {
+		return Row{}, fmt.Errorf("vault: a row of conversations has another key")
+	}
+	r := Row{
+		Record: keyring.Record{Account: account, Kind: retention.Kind(attr.GetS(item, "kind")), ID: pk[len(partition):], Incarnation: incarnation},
+		State:  State(attr.GetS(item, "state")), Generation: attr.GetN(item, "generation"), Own: map[int64][]byte{},
+		Revision: int(attr.GetN(item, "revision")), Cohort: attr.GetS(item, "cohort"), FactCohort: attr.GetS(item, "factCohort"),
+		Since: attr.GetTime(item, "since"), Known: attr.GetTime(item, "known"), SettledAt: attr.GetTime(item, "settledAt"),
+	}
+	own := attr.GetMap(item, "own")
+	for generation := range own {
+		g, _ := strconv.ParseInt(generation, 10, 64)
+		r.Own[g] = attr.GetB(own, generation)
+	}
+	if place, err := ParsePosition(attr.GetS(item, "position")); err == nil {
+		r.Active = place.At
+	}
+	return r, nil
+}
+
+// Row reads one life of a conversation; ok is false where there is none.
+func (ses *Session) Row(ctx context.Context, record string, incarnation int) (r Row, ok bool, err error) {
+	item, err := ses.store.get(ctx, ses.store.Tables.Keys, attr.Key(conversationPartition(ses.Account, record), incarnationKey(incarnation)))
+	if err != nil || item == nil {
+		return Row{}, false, err
+	}
+	r, err = ses.store.readRow(ses.Account, item)
+	return r, err == nil, err
+}
+
+// Rows reads all lives of a conversation, the newest first.
+func (ses *Session) Rows(ctx context.Context, record string) ([]Row, error) {
+	var rows []Row
+	err := ses.store.Query(ctx, &dynamodb.QueryInput{
+		TableName: &ses.store.Tables.Keys, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(conversationPartition(ses.Account, record))},
+	}, func(item attr.Item) (bool, error) {
+		r, err := ses.store.readRow(ses.Account, item)
+		rows = append(rows, r)
+		return true, err
+	})
+	return rows, err
+}
+
+// RowsAt reads the rows of places of the index, in the order of the places; those that are gone are left out.
+func (ses *Session) RowsAt(ctx context.Context, places []Place) ([]Row, error) {
+	order := map[string]int{}
+	rows := make([]Row, 0, len(places))
+	for chunk := range slices.Chunk(places, 100) {
+		keys := make([]attr.Item, 0, len(chunk))
+		for _, p := range chunk {
+			id := ID(p.Record, p.Incarnation)
+			if _, twice := order[id]; twice { // the index is read shard by shard and may show a row at two places
+				continue
+			}
+			order[id] = len(order)
+			keys = append(keys, attr.Key(conversationPartition(ses.Account, p.Record), incarnationKey(p.Incarnation)))
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		found, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range found[ses.store.Tables.Keys] {
+			r, err := ses.store.readRow(ses.Account, item)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Compare(order[ID(a.ID, a.Incarnation)], order[ID(b.ID, b.Incarnation)])
+	})
+	return rows, nil
+}
+
+// Listing is the index partition of the row once it is settled.
+func (r Row) Listing() string { return CohortListing(r.Account, r.Kind, r.Cohort, shardOf(r.ID)) }

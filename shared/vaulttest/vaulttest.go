@@ -1,0 +1,268 @@
+// Package vaulttest gives tests a vault on DynamoDB Local: the real tables with the real conditions, a clock that the test
+// sets, and, where a test must see or break what goes out, a KMS, a bucket and queues in memory.
+//
+// The endpoint is taken from SUPPORTVAULT_DYNAMODB; `make test` sets it. A test without it fails: it does not skip.
+package vaulttest
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// Clock is a clock that stands still until it is moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Set moves the clock to an instant.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}
+
+// Advance moves the clock on.
+func (c *Clock) Advance(d time.Duration) { c.Set(c.Now().Add(d)) }
+
+// Vault is a vault with tables of its own.
+type Vault struct {
+	*vault.Store
+	Clock *Clock
+	KMS   *KMS
+	S3    *Bucket
+	// Fault, if set, is asked before every request to DynamoDB; an error that it returns is the request's answer, and the
+	// request is not made.
+	Fault atomic.Pointer[func(operation string) error]
+	// After is the same after a request has been made.
+	After atomic.Pointer[func(operation string) error]
+}
+
+// New makes a vault whose tables live as long as the test.
+func New(t testing.TB, now time.Time) *Vault {
+	t.Helper()
+	endpoint := os.Getenv("SUPPORTVAULT_DYNAMODB")
+	if endpoint == "" {
+		t.Fatal("SUPPORTVAULT_DYNAMODB is not set: run the tests by `make test`, or start DynamoDB Local and set it to its URL")
+	}
+	v := &Vault{Clock: &Clock{now: now}, KMS: NewKMS(), S3: NewBucket()}
+	cfg := aws.Config{
+		Region: "local", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}
+	db := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, v.inject)
+		o.Retryer = aws.NopRetryer{}
+	})
+	name := strings.ToLower(rand.Text()[:12])
+	v.Store = &vault.Store{
+		DB: db, Now: v.Clock.Now, Ring: keyring.New(v.KMS, v.Clock.Now), Objects: &vault.Objects{Client: v.S3, Bucket: "objects"},
+		Tables: vault.Tables{Records: "records-" + name, Keys: "keys-" + name, Control: "control-" + name},
+	}
+	for _, table := range []string{v.Tables.Records, v.Tables.Keys, v.Tables.Control} {
+		create(t, db, table, table == v.Tables.Keys)
+	}
+	return v
+}
+
+func create(t testing.TB, db *dynamodb.Client, table string, indexed bool) {
+	t.Helper()
+	attribute := func(name string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
+	}
+	schema := func(hash, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{{AttributeName: &hash, KeyType: types.KeyTypeHash}, {AttributeName: &sort, KeyType: types.KeyTypeRange}}
+	}
+	in := &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest, KeySchema: schema("pk", "sk"),
+		AttributeDefinitions: []types.AttributeDefinition{attribute("pk"), attribute("sk")},
+	}
+	if indexed {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute("listing"), attribute("position"))
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(vault.Listing), KeySchema: schema("listing", "position"),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+		}}
+	}
+	ctx := context.Background()
+	if _, err := db.CreateTable(ctx, in); err != nil {
+		t.Fatalf("create table: %v", err)
+	}
+	t.Cleanup(func() { _, _ = db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}) })
+}
+
+func (v *Vault) inject(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("fault", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (out middleware.InitializeOutput, md middleware.Metadata, err error) {
+		operation := middleware.GetOperationName(ctx)
+		if f := v.Fault.Load(); f != nil {
+			if err := (*f)(operation); err != nil {
+				return out, md, err
+			}
+		}
+		out, md, err = next.HandleInitialize(ctx, in)
+		if f := v.After.Load(); f != nil && err == nil {
+			if err := (*f)(operation); err != nil {
+				return out, md, err
+			}
+		}
+		return out, md, err
+	}), middleware.After)
+}
+
+// Items reads a whole table.
+func (v *Vault) Items(t testing.TB, table string) []attr.Item {
+	t.Helper()
+	var items []attr.Item
+	pages := dynamodb.NewScanPaginator(v.DB, &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatalf("scan: %v", err)
+		}
+		items = append(items, page.Items...)
+	}
+	return items
+}
+
+// Restore puts items back into a table, as a recovery would.
+func (v *Vault) Restore(t testing.TB, table string, items []attr.Item) {
+	t.Helper()
+	for _, item := range items {
+		if _, err := v.DB.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+			t.Fatalf("restore: %v", err)
+		}
+	}
+}
+
+// KMS is a key management service in memory. It refuses another encryption context, as KMS does.
+type KMS struct {
+	aead  cipher.AEAD
+	calls atomic.Int64
+}
+
+// NewKMS makes one with a random key.
+func NewKMS() *KMS {
+	block, err := aes.NewCipher(keyring.NewKey())
+	if err != nil {
+		panic(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return &KMS{aead: aead}
+}
+
+// Calls is how often KMS was asked.
+func (k *KMS) Calls() int { return int(k.calls.Load()) }
+
+// GenerateDataKey makes a key.
+func (k *KMS) GenerateDataKey(_ context.Context, in *kms.GenerateDataKeyInput, _ ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error) {
+	k.calls.Add(1)
+	key, nonce := keyring.NewKey(), make([]byte, 12)
+	rand.Read(nonce)
+	return &kms.GenerateDataKeyOutput{Plaintext: key, CiphertextBlob: k.aead.Seal(nonce, nonce, key, []byte(fmt.Sprint(in.EncryptionContext)))}, nil
+}
+
+// Decrypt opens a key.
+func (k *KMS) Decrypt(_ context.Context, in *kms.DecryptInput, _ ...func(*kms.Options)) (*kms.DecryptOutput, error) {
+	k.calls.Add(1)
+	if len(in.CiphertextBlob) < 12 {
+		return nil, errors.New("InvalidCiphertextException")
+	}
+	key, err := k.aead.Open(nil, in.CiphertextBlob[:12], in.CiphertextBlob[12:], []byte(fmt.Sprint(in.EncryptionContext)))
+	if err != nil {
+		return nil, errors.New("InvalidCiphertextException")
+	}
+	return &kms.DecryptOutput{Plaintext: key}, nil
+}
+
+// Bucket is a bucket in memory.
+type Bucket struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+}
+
+// NewBucket makes an empty one.
+func NewBucket() *Bucket { return &Bucket{objects: map[string][]byte{}} }
+
+// Objects is a copy of what the bucket holds.
+func (b *Bucket) Objects() map[string][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[string][]byte{}
+	for name, body := range b.objects {
+		all[name] = bytes.Clone(body)
+	}
+	return all
+}
+
+// PutObject keeps an object.
+func (b *Bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.objects[*in.Key] = body
+	return &s3.PutObjectOutput{}, nil
+}
+
+// GetObject hands an object out.
+func (b *Bucket) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	body, ok := b.objects[*in.Key]
+	if !ok {
+		return nil, &s3types.NoSuchKey{}
+	}
+	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(body))}, nil
+}
+
+// DeleteObject forgets an object.
+func (b *Bucket) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.objects, *in.Key)
+	return &s3.DeleteObjectOutput{}, nil
+}
+
+// Keep puts what a reader gives.
+func (b *Bucket) Keep(name string, r io.Reader) error {
+	_, err := b.PutObject(context.Background(), &s3.PutObjectInput{Key: &name, Body: r})
+	return err
+}

@@ -1,0 +1,129 @@
+package template_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// routes are all routes of the API, with the function that answers and whether authorize is asked first.
+var routes = map[string]string{
+	"POST /v1/webhooks/{account}/{source}":  "ingest, signed",
+	"GET /v1/accounts/{account}/chats":      "report, authorized",
+	"GET /v1/accounts/{account}/chats/{id}": "report, authorized",
+}
+
+func TestRoutes(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		got := map[string]string{}
+		for _, route := range tpl.ofType(t, "AWS::ApiGatewayV2::Route") {
+			integration := strings.Trim(strings.TrimPrefix(plain(route.Properties["Target"], nil), "integrations/"), "${}")
+			uri := plain(tpl.Resources[integration].Properties["IntegrationUri"], tpl.names(t))
+			how := "signed"
+			if route.Properties["AuthorizationType"] == "CUSTOM" {
+				if authorizer, ok := reference(route.Properties["AuthorizerId"]); ok && tpl.Resources[authorizer].Type == "AWS::ApiGatewayV2::Authorizer" {
+					how = "authorized"
+				}
+			}
+			got[plain(route.Properties["RouteKey"], nil)] = strings.TrimPrefix(uri, "function ") + ", " + how
+		}
+		if diff := cmp.Diff(routes, got); diff != "" {
+			t.Errorf("routes (-want +got)\n%s", diff)
+		}
+		// Also for routes that the table will have one day.
+		for key, answers := range got {
+			if !strings.HasPrefix(key, "POST /v1/webhooks/") && !strings.HasSuffix(answers, ", authorized") {
+				t.Errorf("anybody may call %s", key)
+			}
+		}
+	})
+}
+
+func TestAuthorizerIsAskedEveryTime(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for id, authorizer := range tpl.ofType(t, "AWS::ApiGatewayV2::Authorizer") {
+			p := authorizer.Properties
+			got := map[string]string{}
+			for _, key := range []string{"AuthorizerType", "AuthorizerPayloadFormatVersion", "AuthorizerResultTtlInSeconds", "EnableSimpleResponses", "IdentitySource"} {
+				got[key] = plain(p[key], nil)
+			}
+			want := map[string]string{
+				"AuthorizerType":                 "REQUEST",
+				"AuthorizerPayloadFormatVersion": "2.0",
+				"AuthorizerResultTtlInSeconds":   "0",
+				"EnableSimpleResponses":          "true",
+				"IdentitySource":                 `["$request.header.Authorization"]`,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", id, diff)
+			}
+			if uri := plain(p["AuthorizerUri"], tpl.names(t)); !strings.Contains(uri, "/functions/function authorize/") {
+				t.Errorf("%s asks %s, not authorize", id, uri)
+			}
+		}
+	})
+}
+
+// loggable are the context variables that say nothing about a person. The path is not among them, because it holds ids.
+var loggable = []string{
+	"$context.requestId", "$context.requestTime", "$context.routeKey", "$context.status",
+	"$context.responseLength", "$context.responseLatency",
+	"$context.integration.integrationStatus", "$context.integration.latency",
+	"$context.authorizer.status", "$context.authorizer.latency", "$context.error.responseType",
+}
+
+func TestStageIsLoggedAndThrottled(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		found := tpl.ofType(t, "AWS::ApiGatewayV2::Stage")
+		if len(found) != 1 {
+			t.Errorf("the API has %d stages, want one", len(found))
+		}
+		for _, stage := range found {
+			p := stage.Properties
+			if p["StageName"] != "$default" {
+				t.Errorf("the stage is named %v", p["StageName"])
+			}
+			for _, limit := range []string{"ThrottlingBurstLimit", "ThrottlingRateLimit"} {
+				if n, _ := dig(p, "DefaultRouteSettings", limit).(float64); n <= 0 {
+					t.Errorf("%s is not set", limit)
+				}
+			}
+			if p["RouteSettings"] != nil {
+				t.Error("single routes have throttles of their own")
+			}
+			group, ok := reference(dig(p, "AccessLogSettings", "DestinationArn"))
+			if !ok || tpl.Resources[group].Type != "AWS::Logs::LogGroup" {
+				t.Error("the access log has no log group")
+			}
+			format, _ := dig(p, "AccessLogSettings", "Format").(string)
+			var line map[string]string
+			if err := json.Unmarshal([]byte(format), &line); err != nil || len(line) == 0 {
+				t.Fatalf("the access log %q is not JSON: %v", format, err)
+			}
+			for _, variable := range logged(format) {
+				if !slices.Contains(loggable, variable) {
+					t.Errorf("the access log has %s", variable)
+				}
+			}
+		}
+	})
+}
+
+func TestAccessLogCheckRefusesTheClientsAddress(t *testing.T) {
+	found := logged(`{"a":"$context.requestId","b":"$context.identity.sourceIp $context.path"}`)
+	want := []string{"$context.requestId", "$context.identity.sourceIp", "$context.path"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Fatalf("variables (-want +got)\n%s", diff)
+	}
+	if slices.Contains(loggable, found[1]) || slices.Contains(loggable, found[2]) {
+		t.Error("an address or a path may be logged")
+	}
+}
+
+func logged(format string) []string {
+	return regexp.MustCompile(`\$\w+(\.\w+)*`).FindAllString(format, -1)
+}

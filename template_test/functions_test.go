@@ -1,0 +1,149 @@
+package template_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every folder under functions/ is deployed, and nothing is deployed that has no folder.
+func TestFunctionsAndFoldersAreTheSame(t *testing.T) {
+	want := folders(t, "../functions")
+	slices.Sort(want)
+	eachStage(t, func(t *testing.T, tpl template) {
+		named := tpl.functions(t)
+		if diff := cmp.Diff(want, sorted(named)); diff != "" {
+			t.Errorf("functions (-folders +template)\n%s", diff)
+		}
+		ids := slices.Sorted(maps.Values(named))
+		if diff := cmp.Diff(ids, sorted(tpl.ofType(t, "AWS::Lambda::Function"))); diff != "" {
+			t.Errorf("functions (-outputs +resources)\n%s", diff)
+		}
+	})
+}
+
+// environments is what each function is told, besides STAGE and LOG_LEVEL.
+var environments = map[string]map[string]string{
+	"ingest": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "INGEST_QUEUE_URL": "ingest-queue",
+		"SETTLE_QUEUE_URL": "settle-queue", "OBJECTS_BUCKET": "objects", "SETTLE_DELAY": "30s"},
+	"settle": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "SETTLE_QUEUE_URL": "settle-queue",
+		"OBJECTS_BUCKET": "objects", "BUS_NAME": "bus"},
+	"report":    {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects"},
+	"purge":     {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects"},
+	"extract":   {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects", "EXPORTS_BUCKET": "exports"},
+	"authorize": {"CONTROL_TABLE": "control"},
+	"admin":     {"KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "WRAP_KEY_ID": "wrap"},
+}
+
+func TestFunctionsAreToldWhatTheyNeed(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for name, id := range tpl.functions(t) {
+			want := map[string]string{"STAGE": tpl.Stage, "LOG_LEVEL": "info"}
+			maps.Copy(want, environments[name])
+			if want["SETTLE_DELAY"] != "" && tpl.Stage == "local" {
+				want["SETTLE_DELAY"] = "2s"
+			}
+			got := map[string]string{}
+			variables, _ := dig(tpl.Resources[id].Properties, "Environment", "Variables").(map[string]any)
+			for key, value := range variables {
+				got[key] = plain(value, tpl.names(t))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", name, diff)
+			}
+		}
+	})
+}
+
+func TestFunctionsRunAsTheyShould(t *testing.T) {
+	retention := map[string]float64{"local": 7, "dev": 7, "prod": 90}
+	eachStage(t, func(t *testing.T, tpl template) {
+		logs := map[string]string{}
+		for name, id := range tpl.functions(t) {
+			f := tpl.Resources[id].Properties
+			for _, check := range []struct {
+				what string
+				path []string
+				want any
+			}{
+				{"runtime", []string{"Runtime"}, "provided.al2023"},
+				{"tracing", []string{"TracingConfig", "Mode"}, "Active"},
+				{"log format", []string{"LoggingConfig", "LogFormat"}, "JSON"},
+			} {
+				if got := dig(f, check.path...); got != check.want {
+					t.Errorf("%s: %s is %v, want %v", name, check.what, got, check.want)
+				}
+			}
+			if got := plain(f["Architectures"], nil); tpl.Stage != "local" && got != `["arm64"]` {
+				t.Errorf("%s: the architecture is %s, want arm64", name, got)
+			}
+			group, ok := reference(dig(f, "LoggingConfig", "LogGroup"))
+			if !ok {
+				t.Errorf("%s has no log group of its own", name)
+				continue
+			}
+			if other, ok := logs[group]; ok {
+				t.Errorf("%s and %s share a log group", name, other)
+			}
+			logs[group] = name
+		}
+		for id, group := range tpl.ofType(t, "AWS::Logs::LogGroup") {
+			if got := group.Properties["RetentionInDays"]; got != retention[tpl.Stage] {
+				t.Errorf("the log group %s is kept for %v days, want %v", id, got, retention[tpl.Stage])
+			}
+		}
+	})
+}
+
+func TestScheduledFunctionsHaveADeadLetterQueue(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for _, name := range scheduled {
+			id := tpl.functions(t)[name]
+			if _, ok := reference(dig(tpl.Resources[id].Properties, "DeadLetterConfig", "TargetArn")); !ok {
+				t.Errorf("%s is invoked asynchronously and has no dead-letter queue", name)
+			}
+		}
+		want := map[string]string{
+			"function purge":  `rate(1 hour) {"action":"purge"}`,
+			"function settle": `rate(5 minutes) {"action":"sweep"}`,
+		}
+		if tpl.Stage == "local" {
+			want["function settle"] = `rate(1 minute) {"action":"sweep"}`
+		}
+		got := map[string]string{}
+		for id, schedule := range tpl.ofType(t, "AWS::Scheduler::Schedule") {
+			p := schedule.Properties
+			got[plain(dig(p, "Target", "Arn"), tpl.names(t))] = plain(p["ScheduleExpression"], nil) + " " + plain(dig(p, "Target", "Input"), nil)
+			if dig(p, "Target", "DeadLetterConfig", "Arn") == nil {
+				t.Errorf("the schedule %s has no dead-letter queue", id)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("schedules (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestEveryFunctionHasAnAlarm(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		watched := map[string]bool{}
+		for id, alarm := range tpl.ofType(t, "AWS::CloudWatch::Alarm") {
+			if len(list(alarm.Properties["AlarmActions"])) == 0 {
+				t.Errorf("the alarm %s tells nobody", id)
+			}
+			for _, dimension := range list(alarm.Properties["Dimensions"]) {
+				watched[plain(alarm.Properties["MetricName"], nil)+" "+plain(dig(dimension, "Value"), tpl.names(t))] = true
+			}
+		}
+		for name := range tpl.functions(t) {
+			if !watched["Errors function "+name] {
+				t.Errorf("no alarm tells of errors of %s", name)
+			}
+		}
+		if !watched["Invocations function purge"] {
+			t.Error("no alarm tells that purge does not run")
+		}
+	})
+}

@@ -1,0 +1,324 @@
+package template_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A permission is one action on one resource. Resources have plain names: "records", "keys/index/listing",
+// "objects/bodies/*", "wrap".
+type permission struct {
+	Action, On, When string
+}
+
+// Conditions have plain names as well; an unknown one stands as its JSON.
+const (
+	forAccount = "for an account" // the encryption context is {account} and nothing else
+	auditRows  = "audit rows"     // the partition key is an account's audit trail
+	inBodies   = "in bodies/"
+	via        = "via " // and the service through which the key is used
+)
+
+var conditions = map[string]string{
+	`null`: "",
+	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`: forAccount,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:               auditRows,
+	`{"StringLike":{"s3:prefix":"bodies/*"}}`:                                inBodies,
+	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`: via + "dynamodb",
+	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:      via + "sqs",
+	`{"StringEquals":{"kms:ViaService":"s3.us-east-2.amazonaws.com"}}`:       via + "s3",
+}
+
+// A grant is what the table below says in one line: actions of one service, separated by blanks.
+type grant struct {
+	on      string
+	actions string
+	when    string
+}
+
+func (g grant) permissions() []permission {
+	var out []permission
+	for action := range strings.FieldsSeq(g.actions) {
+		out = append(out, permission{Action: action, On: g.on, When: g.when})
+	}
+	return out
+}
+
+const readItems = "dynamodb:GetItem dynamodb:BatchGetItem "
+
+// granted is everything that each function may do, besides writing its own log and its traces.
+var granted = map[string][]grant{
+	"ingest": {
+		{on: "control", actions: readItems},
+		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:PutItem"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "settle-queue", actions: "sqs:SendMessage"},
+		{on: "objects/queue/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
+	},
+	"settle": {
+		{on: "control", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "keys/index/listing", actions: "dynamodb:Query"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:PutItem dynamodb:DeleteItem dynamodb:BatchWriteItem"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "settle-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "schedules-dead", actions: "sqs:SendMessage"},
+		{on: "bus", actions: "events:PutEvents"},
+		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
+	},
+	"report": {
+		{on: "control", actions: readItems},
+		{on: "control", actions: "dynamodb:PutItem", when: auditRows},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys/index/listing", actions: "dynamodb:Query"},
+		{on: "records", actions: readItems + "dynamodb:Query"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "s3"},
+	},
+	"purge": {
+		{on: "control", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem"},
+		{on: "keys/index/listing", actions: "dynamodb:Query"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:DeleteItem dynamodb:BatchWriteItem"},
+		{on: "objects/bodies/*", actions: "s3:DeleteObject s3:DeleteObjectVersion"},
+		{on: "objects", actions: "s3:ListBucket", when: inBodies},
+		{on: "schedules-dead", actions: "sqs:SendMessage"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
+	},
+	"extract": {
+		{on: "control", actions: readItems},
+		{on: "control", actions: "dynamodb:PutItem", when: auditRows},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys/index/listing", actions: "dynamodb:Query"},
+		{on: "records", actions: readItems + "dynamodb:Query"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "exports/*", actions: "s3:PutObject s3:AbortMultipartUpload"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
+	},
+	"authorize": {
+		{on: "control", actions: "dynamodb:GetItem"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+	},
+	"admin": {
+		{on: "control", actions: readItems + "dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "keys", actions: readItems + "dynamodb:PutItem"},
+		{on: "wrap", actions: "kms:GenerateDataKey kms:Decrypt", when: forAccount},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+	},
+}
+
+// scheduled are the functions with a schedule, whose role may start them.
+var scheduled = []string{"settle", "purge"}
+
+func TestFunctionsMayDoExactlyWhatTheTableSays(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for _, name := range slices.Sorted(maps.Keys(tpl.functions(t))) {
+			want := append(grant{on: "log of " + name, actions: "logs:CreateLogStream logs:PutLogEvents"}.permissions(),
+				grant{on: "*", actions: "xray:PutTraceSegments xray:PutTelemetryRecords"}.permissions()...)
+			for _, g := range granted[name] {
+				want = append(want, g.permissions()...)
+			}
+			got := tpl.permissionsOf(t, tpl.functions(t)[name])
+			if diff := cmp.Diff(ordered(want), ordered(got)); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", name, diff)
+			}
+		}
+	})
+}
+
+func TestSchedulesMayStartTheirFunctionAndNothingElse(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		var started []string
+		for id, schedule := range tpl.ofType(t, "AWS::Scheduler::Schedule") {
+			names := tpl.names(t)
+			target := plain(dig(schedule.Properties, "Target", "Arn"), names)
+			role, _ := reference(dig(schedule.Properties, "Target", "RoleArn"))
+			want := append(grant{on: target, actions: "lambda:InvokeFunction"}.permissions(),
+				permission{Action: "sqs:SendMessage", On: "schedules-dead"},
+				permission{Action: "kms:Decrypt", On: "storage", When: via + "sqs"},
+				permission{Action: "kms:GenerateDataKey", On: "storage", When: via + "sqs"})
+			if diff := cmp.Diff(ordered(want), ordered(tpl.permissionsOfRole(t, role))); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", id, diff)
+			}
+			started = append(started, strings.TrimPrefix(target, "function "))
+		}
+		slices.Sort(started)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(scheduled)), started); diff != "" {
+			t.Errorf("scheduled functions (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// The rules hold for every function there will ever be, whatever the table above says.
+func TestNoFunctionMayDoWhatTheRulesForbid(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for name, id := range tpl.functions(t) {
+			for _, violation := range violations(name, tpl.permissionsOf(t, id)) {
+				t.Errorf("%s: %s", name, violation)
+			}
+		}
+	})
+}
+
+// Every permission stands in a policy of its role's own: no inline policy that this package would not read, and none of
+// AWS's managed ones.
+func TestPermissionsStandNowhereElse(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		attached := map[string]int{}
+		for id, role := range tpl.ofType(t, "AWS::IAM::Role") {
+			if role.Properties["Policies"] != nil {
+				t.Errorf("the role %s has inline policies", id)
+			}
+			policies := list(role.Properties["ManagedPolicyArns"])
+			if len(policies) != 1 {
+				t.Errorf("the role %s has %d policies, not its one", id, len(policies))
+			}
+			for _, arn := range policies {
+				policy, ok := reference(arn)
+				if !ok {
+					t.Errorf("the role %s has the foreign policy %v", id, arn)
+				}
+				attached[policy]++
+			}
+		}
+		for id := range tpl.ofType(t, "AWS::IAM::ManagedPolicy") {
+			if attached[id] != 1 {
+				t.Errorf("the policy %s is attached to %d roles, not to one", id, attached[id])
+			}
+		}
+		for id, r := range tpl.Resources {
+			if slices.Contains([]string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::User", "AWS::IAM::Group"}, r.Type) {
+				t.Errorf("%s is an %s", id, r.Type)
+			}
+		}
+		used := map[string]string{}
+		for name, id := range tpl.functions(t) {
+			role, _ := reference(tpl.Resources[id].Properties["Role"])
+			if other, ok := used[role]; ok {
+				t.Errorf("%s and %s share a role", name, other)
+			}
+			used[role] = name
+		}
+	})
+}
+
+// Resource policies open a resource from its own side, past every table above.
+func TestResourcePoliciesOpenNothing(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		for id, r := range tpl.Resources {
+			var document any
+			switch r.Type {
+			case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy":
+				document = r.Properties["PolicyDocument"]
+			case "AWS::DynamoDB::GlobalTable":
+				for _, replica := range list(r.Properties["Replicas"]) {
+					if dig(replica, "ResourcePolicy") != nil {
+						t.Errorf("the table %s has a policy of its own", id)
+					}
+				}
+			case "AWS::KMS::Key":
+				document = r.Properties["KeyPolicy"]
+			case "AWS::Lambda::Permission":
+				if r.Properties["Principal"] != "apigateway.amazonaws.com" || r.Properties["SourceArn"] == nil {
+					t.Errorf("%s lets %v call a function", id, r.Properties["Principal"])
+				}
+			case "AWS::Lambda::Url":
+				t.Errorf("%s makes a function public", id)
+			}
+			for _, statement := range list(dig(document, "Statement")) {
+				if dig(statement, "Effect") == "Deny" {
+					continue
+				}
+				principal := plain(dig(statement, "Principal"), nil)
+				switch {
+				case r.Type == "AWS::KMS::Key" && strings.Contains(principal, ":root"):
+					// The AWS account itself: its identity policies decide.
+				case r.Type == "AWS::KMS::Key" && principal == `{"Service":"cloudwatch.amazonaws.com"}` && tpl.names(t)[id] == "storage":
+					if dig(statement, "Condition", "StringEquals", "kms:ViaService") != "sns.us-east-2.amazonaws.com" {
+						t.Errorf("CloudWatch may use the key %s elsewhere than for the alarms' topic", id)
+					}
+				case r.Type == "AWS::SNS::TopicPolicy" && principal == `{"Service":"cloudwatch.amazonaws.com"}` && dig(statement, "Action") == "sns:Publish":
+					// Alarms reach their topic.
+				default:
+					t.Errorf("%s allows %s to %v", id, principal, dig(statement, "Action"))
+				}
+			}
+		}
+	})
+}
+
+// permissionsOf gives what the role of a function allows.
+func (tpl template) permissionsOf(t *testing.T, function string) []permission {
+	t.Helper()
+	role, ok := reference(tpl.Resources[function].Properties["Role"])
+	if !ok {
+		t.Fatalf("%s has no role of this template", function)
+	}
+	return tpl.permissionsOfRole(t, role)
+}
+
+func (tpl template) permissionsOfRole(t *testing.T, role string) []permission {
+	t.Helper()
+	var all []permission
+	for _, arn := range list(tpl.Resources[role].Properties["ManagedPolicyArns"]) {
+		policy, _ := reference(arn)
+		all = append(all, flatten(t, tpl.Resources[policy].Properties["PolicyDocument"], tpl.names(t))...)
+	}
+	if len(all) == 0 {
+		t.Fatalf("the role %s allows nothing at all", role)
+	}
+	return all
+}
+
+// flatten lists the permissions of a policy document.
+func flatten(t *testing.T, document any, names map[string]string) []permission {
+	t.Helper()
+	var out []permission
+	for _, statement := range list(dig(document, "Statement")) {
+		if dig(statement, "Effect") != "Allow" {
+			continue
+		}
+		if dig(statement, "NotAction") != nil || dig(statement, "NotResource") != nil {
+			t.Errorf("a statement allows all but something: %v", statement)
+		}
+		raw, err := json.Marshal(dig(statement, "Condition"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		when, known := conditions[string(raw)]
+		if !known {
+			when = string(raw)
+		}
+		for _, action := range list(dig(statement, "Action")) {
+			for _, on := range list(dig(statement, "Resource")) {
+				out = append(out, permission{Action: plain(action, names), On: plain(on, names), When: when})
+			}
+		}
+	}
+	return out
+}
+
+func ordered(permissions []permission) []permission {
+	return slices.SortedFunc(slices.Values(permissions), func(a, b permission) int {
+		return strings.Compare(a.On+" "+a.Action+" "+a.When, b.On+" "+b.Action+" "+b.When)
+	})
+}

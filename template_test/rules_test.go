@@ -1,0 +1,163 @@
+package template_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule says what is wrong about a permission of a function, or nothing.
+type rule func(function string, p permission) string
+
+var rules = []rule{
+	func(_ string, p permission) string {
+		if strings.ContainsAny(p.Action, "*?") {
+			return "the action is a wildcard"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		service, _, _ := strings.Cut(p.Action, ":")
+		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/queue/*", "exports/*"}, p.On)
+		if strings.ContainsAny(p.On, "*?") && service != "xray" && !objects {
+			return "the resource is a wildcard"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if slices.Contains([]string{"iam:", "sts:", "lambda:", "scheduler:"}, p.Action[:strings.Index(p.Action, ":")+1]) {
+			return "a function may not change who may do what, nor call another function"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		service, operation, _ := strings.Cut(p.Action, ":")
+		harmless := []string{"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"}
+		if service == "dynamodb" && !slices.Contains(harmless, operation) {
+			return "tables are neither scanned nor exported nor changed"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.Action == "dynamodb:DeleteItem" && strings.HasPrefix(p.On, "keys") && function != "purge" {
+			return "only purge removes keys"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if p.Action == "dynamodb:BatchWriteItem" && p.On != "records" {
+			return "a batch writes without conditions, which keys and control need"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" {
+			return "only admin updates control rows"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if p.On == "control" && p.Action == "dynamodb:DeleteItem" {
+			return "nobody deletes control rows, audit entries among them"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "control" && p.Action == "dynamodb:PutItem" && function != "admin" && p.When != auditRows {
+			return "only admin puts control rows other than audit entries"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "wrap" && (function == "purge" || function == "authorize") {
+			return "what destroys or admits cannot read"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "wrap" && p.Action != "kms:Decrypt" && !(function == "admin" && p.Action == "kms:GenerateDataKey") {
+			return "the wrap key only opens account keys, and makes them for admin"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if p.On == "wrap" && p.When != forAccount {
+			return "the wrap key opens for an account only"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if p.On == "storage" && !strings.HasPrefix(p.When, via) {
+			return "the storage key opens for its services only"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if strings.HasPrefix(p.On, "exports") && (function != "extract" || strings.HasPrefix(p.Action, "s3:Get")) {
+			return "extracts are written by extract and read by no function"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		service, _, _ := strings.Cut(p.Action, ":")
+		if service == "logs" && p.On != "log of "+function {
+			return "a function writes its own log"
+		}
+		return ""
+	},
+}
+
+func violations(function string, permissions []permission) []string {
+	var out []string
+	for _, p := range permissions {
+		for _, r := range rules {
+			if says := r(function, p); says != "" {
+				out = append(out, p.Action+" on "+p.On+": "+says)
+			}
+		}
+	}
+	return out
+}
+
+// The rules are only worth something when they refuse what they are for.
+func TestRulesRefuseTooMuch(t *testing.T) {
+	names := map[string]string{"Records1": "records", "Keys1": "keys", "Control1": "control", "Wrap1": "wrap", "Storage1": "storage", "Exports1": "exports", "Log1": "log of ingest"}
+	arn := func(id string) string { return `{"Fn::GetAtt": ["` + id + `", "Arn"]}` }
+	for _, test := range []struct {
+		name, function, statement, says string
+	}{
+		{"refuses a wildcard action", "settle", `{"Action": "dynamodb:*", "Resource": ` + arn("Records1") + `}`, "the action is a wildcard"},
+		{"refuses an action with a wildcard's tail", "settle", `{"Action": ["dynamodb:GetItem", "s3:GetObject*"], "Resource": ` + arn("Records1") + `}`, "the action is a wildcard"},
+		{"refuses every resource", "settle", `{"Action": "dynamodb:GetItem", "Resource": "*"}`, "the resource is a wildcard"},
+		{"refuses every index", "report", `{"Action": "dynamodb:Query", "Resource": {"Fn::Join": ["", [` + arn("Keys1") + `, "/index/*"]]}}`, "the resource is a wildcard"},
+		{"refuses a scan", "extract", `{"Action": "dynamodb:Scan", "Resource": ` + arn("Records1") + `}`, "neither scanned"},
+		{"refuses a query language that scans", "extract", `{"Action": "dynamodb:PartiQLSelect", "Resource": ` + arn("Records1") + `}`, "neither scanned"},
+		{"refuses the removal of keys by settle", "settle", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Keys1") + `}`, "only purge removes keys"},
+		{"refuses the removal of keys in a batch", "purge", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Keys1") + `}`, "without conditions"},
+		{"refuses the wrap key for purge", "purge", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `, "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["account"]}, "Null": {"kms:EncryptionContext:account": "false"}}}`, "cannot read"},
+		{"refuses the wrap key for authorize", "authorize", `{"Action": "kms:DescribeKey", "Resource": ` + arn("Wrap1") + `}`, "cannot read"},
+		{"refuses the wrap key without a context", "ingest", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `}`, "for an account only"},
+		{"refuses new account keys to ingest", "ingest", `{"Action": "kms:GenerateDataKey", "Resource": ` + arn("Wrap1") + `}`, "makes them for admin"},
+		{"refuses the storage key without a service", "report", `{"Action": "kms:Decrypt", "Resource": ` + arn("Storage1") + `}`, "its services only"},
+		{"refuses report to write other rows than audit entries", "report", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "other than audit entries"},
+		{"refuses report a looser audit condition", "report", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}}`, "other than audit entries"},
+		{"refuses purge an update of control rows", "purge", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "only admin updates"},
+		{"refuses admin to delete control rows", "admin", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `}`, "nobody deletes"},
+		{"refuses report the extracts", "report", `{"Action": "s3:PutObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "written by extract"},
+		{"refuses another function's log", "settle", `{"Action": "logs:PutLogEvents", "Resource": ` + arn("Log1") + `}`, "its own log"},
+		{"refuses a role change", "admin", `{"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/x"}`, "who may do what"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var statement map[string]any
+			if err := json.Unmarshal([]byte(test.statement), &statement); err != nil {
+				t.Fatal(err)
+			}
+			statement["Effect"] = "Allow"
+			found := violations(test.function, flatten(t, map[string]any{"Statement": statement}, names))
+			if !slices.ContainsFunc(found, func(s string) bool { return strings.Contains(s, test.says) }) {
+				t.Errorf("got %q, want one that says %q", found, test.says)
+			}
+		})
+	}
+}
