@@ -18,7 +18,8 @@ func (v *vault) addAdmin() {
 			"WRAP_KEY_ID":   v.wrap.KeyId(),
 		},
 		may: []awsiam.PolicyStatement{
-			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnOtherRows(v.control, auditRows, "dynamodb:PutItem", "dynamodb:UpdateItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"),
 			v.wraps("kms:GenerateDataKey", "kms:Decrypt"),
 			v.storageVia("dynamodb", "kms:Decrypt"),

@@ -27,6 +27,7 @@ func (v *vault) addExtract() {
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.wraps("kms:Decrypt"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
+			v.knowsMissing(v.objects),
 			v.mayOnObjects(v.exports, "", "s3:PutObject", "s3:AbortMultipartUpload"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("s3", "kms:Decrypt", "kms:GenerateDataKey"),

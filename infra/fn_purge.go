@@ -2,7 +2,6 @@ package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // addPurge makes the function that destroys what is past its time. It alone may remove keys, and it may do nothing with
@@ -21,13 +20,12 @@ func (v *vault) addPurge() {
 		},
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:UpdateItem"),
+			v.mayOnRows(v.keys, []string{cohortRows}, "dynamodb:DeleteItem"),
 			v.mayOnListing("dynamodb:Query"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
-			v.mayOnObjects(v.objects, bodiesPrefix, "s3:DeleteObject", "s3:DeleteObjectVersion"),
-			allow([]string{"s3:ListBucket"}, v.objects.BucketArn()).under(map[string]any{
-				"StringLike": map[string]any{"s3:prefix": jsii.String(bodiesPrefix + "*")},
-			}),
+			v.mayOnObjects(v.objects, bodiesPrefix, "s3:DeleteObject"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"), // its dead-letter queue
 		},

@@ -26,6 +26,7 @@ func (v *vault) addReport(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.wraps("kms:Decrypt"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
+			v.knowsMissing(v.objects),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("s3", "kms:Decrypt"),
 		},

@@ -21,7 +21,9 @@ func (v *vault) addSettle() {
 		},
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnRows(v.keys, []string{cohortRows}, "dynamodb:PutItem"),
+			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),
 			v.mayOnListing("dynamodb:Query"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
 			v.wraps("kms:Decrypt"),
@@ -29,6 +31,7 @@ func (v *vault) addSettle() {
 			v.mayConsume(v.settleQueue),
 			allow([]string{"events:PutEvents"}, v.bus.EventBusArn()).always(),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+			v.knowsMissing(v.objects),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),
 			v.storageVia("s3", "kms:Decrypt", "kms:GenerateDataKey"),

@@ -23,13 +23,39 @@ func (s statement) under(conditions map[string]any) awsiam.PolicyStatement {
 
 func (s statement) always() awsiam.PolicyStatement { return s.PolicyStatement }
 
-// appendsAudit allows a put into the control table for audit entries alone: the partition key must be an account's audit
-// trail. There is no update and no deletion of these rows for anybody but through the account's own life.
-func (v *vault) appendsAudit() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:PutItem"}, v.control.TableArn()).under(map[string]any{
-		"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []string{"*#audit#*"}},
+// Rows by the form of their partition keys. Whoever writes keys may write only those of its own work: nothing but admin
+// can touch the rows of account and index keys, and nobody an audit entry that is written.
+const (
+	auditRows        = "*#audit#*"
+	conversationRows = "*#conversation#*"
+	cohortRows       = "*#cohort#*"
+)
+
+// mayOnRows allows actions on the rows of a table whose partition keys have one of the forms.
+func (v *vault) mayOnRows(t table, forms []string, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, t.TableArn()).under(map[string]any{
+		"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": forms},
 		"Null":                    map[string]any{"dynamodb:LeadingKeys": "false"},
 	})
+}
+
+// mayOnOtherRows allows actions on the rows of a table whose partition keys do not have the form.
+func (v *vault) mayOnOtherRows(t table, form string, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, t.TableArn()).under(map[string]any{
+		"ForAllValues:StringNotLike": map[string]any{"dynamodb:LeadingKeys": []string{form}},
+		"Null":                       map[string]any{"dynamodb:LeadingKeys": "false"},
+	})
+}
+
+// appendsAudit allows a put into the control table for audit entries alone.
+func (v *vault) appendsAudit() awsiam.PolicyStatement {
+	return v.mayOnRows(v.control, []string{auditRows}, "dynamodb:PutItem")
+}
+
+// knowsMissing makes S3 answer "no such key" for an object that is gone; without the permission to list it answers "access
+// denied", which could be anything. The names in the bucket are HMACs.
+func (v *vault) knowsMissing(b bucket) awsiam.PolicyStatement {
+	return allow([]string{"s3:ListBucket"}, b.BucketArn()).always()
 }
 
 func (v *vault) mayOnTable(t table, actions ...string) awsiam.PolicyStatement {

@@ -20,18 +20,24 @@ type permission struct {
 const (
 	forAccount = "for an account" // the encryption context is {account} and nothing else
 	auditRows  = "audit rows"     // the partition key is an account's audit trail
-	inBodies   = "in bodies/"
+	otherRows  = "rows other than audit rows"
+	cohorts    = "rows of cohorts"
+	chats      = "rows of conversations"
+	both       = "rows of cohorts and conversations"
 	via        = "via " // and the service through which the key is used
 )
 
 var conditions = map[string]string{
 	`null`: "",
-	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`: forAccount,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:               auditRows,
-	`{"StringLike":{"s3:prefix":"bodies/*"}}`:                                inBodies,
-	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`: via + "dynamodb",
-	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:      via + "sqs",
-	`{"StringEquals":{"kms:ViaService":"s3.us-east-2.amazonaws.com"}}`:       via + "s3",
+	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:       forAccount,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                     auditRows,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                  otherRows,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                    cohorts,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:              chats,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`: both,
+	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`:                                                         via + "dynamodb",
+	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:                                                              via + "sqs",
+	`{"StringEquals":{"kms:ViaService":"s3.us-east-2.amazonaws.com"}}`:                                                               via + "s3",
 }
 
 // A grant is what the table below says in one line: actions of one service, separated by blanks.
@@ -55,20 +61,24 @@ const readItems = "dynamodb:GetItem dynamodb:BatchGetItem "
 var granted = map[string][]grant{
 	"ingest": {
 		{on: "control", actions: readItems},
-		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: "dynamodb:PutItem dynamodb:UpdateItem", when: chats},
 		{on: "records", actions: "dynamodb:GetItem dynamodb:PutItem"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
 		{on: "settle-queue", actions: "sqs:SendMessage"},
 		{on: "objects/queue/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
-		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject"},
+		{on: "objects", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
 	},
 	"settle": {
 		{on: "control", actions: readItems + "dynamodb:Query"},
-		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: "dynamodb:PutItem", when: cohorts},
+		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},
 		{on: "keys/index/listing", actions: "dynamodb:Query"},
 		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:PutItem dynamodb:DeleteItem dynamodb:BatchWriteItem"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
@@ -76,6 +86,7 @@ var granted = map[string][]grant{
 		{on: "schedules-dead", actions: "sqs:SendMessage"},
 		{on: "bus", actions: "events:PutEvents"},
 		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "objects", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
@@ -88,16 +99,18 @@ var granted = map[string][]grant{
 		{on: "records", actions: readItems + "dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "s3"},
 	},
 	"purge": {
 		{on: "control", actions: readItems + "dynamodb:Query"},
-		{on: "keys", actions: readItems + "dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem"},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: "dynamodb:UpdateItem", when: both},
+		{on: "keys", actions: "dynamodb:DeleteItem", when: cohorts},
 		{on: "keys/index/listing", actions: "dynamodb:Query"},
 		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:DeleteItem dynamodb:BatchWriteItem"},
-		{on: "objects/bodies/*", actions: "s3:DeleteObject s3:DeleteObjectVersion"},
-		{on: "objects", actions: "s3:ListBucket", when: inBodies},
+		{on: "objects/bodies/*", actions: "s3:DeleteObject"},
 		{on: "schedules-dead", actions: "sqs:SendMessage"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
@@ -110,6 +123,7 @@ var granted = map[string][]grant{
 		{on: "records", actions: readItems + "dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects", actions: "s3:ListBucket"},
 		{on: "exports/*", actions: "s3:PutObject s3:AbortMultipartUpload"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
@@ -119,7 +133,8 @@ var granted = map[string][]grant{
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 	},
 	"admin": {
-		{on: "control", actions: readItems + "dynamodb:PutItem dynamodb:UpdateItem"},
+		{on: "control", actions: readItems},
+		{on: "control", actions: "dynamodb:PutItem dynamodb:UpdateItem", when: otherRows},
 		{on: "keys", actions: readItems + "dynamodb:PutItem"},
 		{on: "wrap", actions: "kms:GenerateDataKey kms:Decrypt", when: forAccount},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},

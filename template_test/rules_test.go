@@ -70,6 +70,19 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
+		writes := slices.Contains([]string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}, p.Action)
+		if p.On == "keys" && writes && function != "admin" && !slices.Contains([]string{cohorts, chats, both}, p.When) {
+			return "only admin writes the rows of account and index keys"
+		}
+		return ""
+	},
+	func(_ string, p permission) string {
+		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && p.When != otherRows {
+			return "nobody updates audit entries"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
 		if p.On == "wrap" && (function == "purge" || function == "authorize") {
 			return "what destroys or admits cannot read"
 		}
@@ -135,6 +148,8 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses a query language that scans", "extract", `{"Action": "dynamodb:PartiQLSelect", "Resource": ` + arn("Records1") + `}`, "neither scanned"},
 		{"refuses the removal of keys by settle", "settle", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Keys1") + `}`, "only purge removes keys"},
 		{"refuses the removal of keys in a batch", "purge", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Keys1") + `}`, "without conditions"},
+		{"refuses settle an update of any row of keys", "settle", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `}`, "only admin writes the rows"},
+		{"refuses admin an update of audit entries", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "nobody updates audit"},
 		{"refuses the wrap key for purge", "purge", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `, "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["account"]}, "Null": {"kms:EncryptionContext:account": "false"}}}`, "cannot read"},
 		{"refuses the wrap key for authorize", "authorize", `{"Action": "kms:DescribeKey", "Resource": ` + arn("Wrap1") + `}`, "cannot read"},
 		{"refuses the wrap key without a context", "ingest", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `}`, "for an account only"},

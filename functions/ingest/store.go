@@ -78,7 +78,10 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 		if !begin {
 			return row, true, nil
 		}
-		row = ses.NewRow(record, e.Kind, len(rows)+1, e.Time.Time)
+		if len(rows) > 0 && len(e.Entries) == 0 {
+			return row, false, nil // a tag or a rating brings nothing back to life
+		}
+		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
 		_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: &h.Store.Tables.Keys, Item: row.Item(), ConditionExpression: aws.String("attribute_not_exists(pk)"),
 		})
@@ -90,23 +93,31 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 	return row, false, errMoving
 }
 
+func newest(rows []vault.Row) int {
+	if len(rows) == 0 {
+		return 0
+	}
+	return rows[0].Incarnation
+}
+
 // choose picks the life that an event belongs to, by the event's time; begin says that it is the first of a new one. Rows
 // come newest first. An event from before the newest life belongs to the one before, unless that one cannot be reopened
-// so late.
+// so late. What is said of a settled conversation without an entry, such as a rating, belongs to it however late.
 func choose(rows []vault.Row, e conversation.Event) (row vault.Row, begin bool) {
 	for i, r := range rows {
 		older := i+1 < len(rows)
 		if older && e.Time.Before(r.Since) && !e.Time.After(reopenable(rows[i+1])) {
 			continue
 		}
-		over := (r.State == vault.Settled || r.State == vault.Destroyed) && e.Time.After(reopenable(r))
+		over := r.State == vault.Destroyed && e.Time.After(r.Known) ||
+			r.State == vault.Settled && len(e.Entries) > 0 && e.Time.After(reopenable(r))
 		switch {
 		case over && i == 0:
 			return r, true
 		case over:
 			return rows[i-1], false
 		default:
-			return r, r.State == vault.Destroyed && i == 0 && e.Time.After(r.Known)
+			return r, false
 		}
 	}
 	return vault.Row{}, true

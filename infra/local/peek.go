@@ -83,7 +83,13 @@ func shown(value types.AttributeValue) string {
 	case *types.AttributeValueMemberBOOL:
 		return fmt.Sprint(v.Value)
 	case *types.AttributeValueMemberB:
-		return fmt.Sprintf("%s (%d bytes)", cut(base64.StdEncoding.EncodeToString(v.Value), 160), len(v.Value))
+		return fmt.Sprintf("%s (%d bytes)", cut(base64.StdEncoding.EncodeToString(v.Value), 150), len(v.Value))
+	case *types.AttributeValueMemberL:
+		all := make([]string, len(v.Value))
+		for i, value := range v.Value {
+			all[i] = shown(value)
+		}
+		return "[" + strings.Join(all, ", ") + "]"
 	}
 	return fmt.Sprintf("(%s)", strings.TrimPrefix(fmt.Sprintf("%T", value), "*types.AttributeValueMember"))
 }

@@ -251,7 +251,7 @@ func (v *show) expired(ctx context.Context) error {
 		return fmt.Errorf("the chat expires only at %s; two minutes were agreed", c.ExpiresAt)
 	}
 	for wait := time.Until(c.ExpiresAt); wait > 0; wait = time.Until(c.ExpiresAt) {
-		pause := min(wait, 10*time.Second)
+		pause := min(wait, 20*time.Second)
 		if wait > 15*time.Second {
 			fmt.Printf("  %s  it expires in %.0f s …\n", dim(time.Now().Format(time.TimeOnly)), wait.Seconds())
 		}
