@@ -9,8 +9,8 @@ PORT      ?= 4566
 FLAVOUR   ?= arm64
 STAGE     ?= local
 T         ?= 30m
-# The race detector needs a C compiler; RACE= turns it off.
-RACE      ?= -race
+# Packages that are used by many goroutines at once; the race detector needs a C compiler.
+RACED     := ./shared/keyring ./shared/seal ./shared/pack ./shared/edge
 
 LOCAL     := .local/bin/local
 OUR_GO    = find . \( -name .local -o -name .build -o -name node_modules -o -name cdk.out \) -prune -o -name '*.go' -print
@@ -19,6 +19,8 @@ PACKAGES  = $$(go list ./... | grep -v '/template_test$$')
 STORE     := ^(Test|Fuzz|Example)Store
 title     = @printf '\n== %s ==\n' '$(1)'
 flag      = $(if $(2),-$(1) '$(2)')
+# Which stack; without REGION it is us-east-2, whatever AWS_REGION says.
+where     = -stage '$(STAGE)' $(call flag,region,$(REGION))
 
 .PHONY: help
 help: ## this list
@@ -40,21 +42,25 @@ up: check-run $(LOCAL) ## the same in the background, without the show; again af
 down: $(LOCAL) ## stop it; its data goes
 	@exec $(LOCAL) down
 
-##@ Accounts and functions (on the local stack, or on AWS with STAGE=dev|prod; JSON=1 prints JSON)
+.PHONY: env
+env: $(LOCAL) ## API, ACCOUNT, TOKEN, EMULATOR and each source's URL and secret, for eval "$$(make env)"
+	@exec $(LOCAL) env
+
+##@ Accounts and functions (on the local stack, or on AWS with STAGE=dev|prod [REGION=us-east-2]; JSON=1 prints JSON)
 
 .PHONY: account rotate extract invoke
 account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin]: a new account
-	@exec $(LOCAL) account -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
+	@exec $(LOCAL) account $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
 		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE))
 
 rotate: $(LOCAL) ## NAME= SOURCE=: a new secret for a source of an account
-	@exec $(LOCAL) rotate -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE))
+	@exec $(LOCAL) rotate $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE))
 
 extract: $(LOCAL) ## NAME=: every conversation of an account, as files
-	@exec $(LOCAL) extract -stage '$(STAGE)' $(if $(JSON),-json) $(call flag,name,$(NAME))
+	@exec $(LOCAL) extract $(where) $(if $(JSON),-json) $(call flag,name,$(NAME))
 
 invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
-	@exec $(LOCAL) invoke -stage '$(STAGE)' $(call flag,fn,$(FN)) $(call flag,event,$(EVENT))
+	@exec $(LOCAL) invoke $(where) $(call flag,fn,$(FN)) $(call flag,event,$(EVENT))
 
 ##@ Tests
 
@@ -62,7 +68,9 @@ invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
 test: check-test $(LOCAL) ## everything that must pass, as CI runs it
 	@$(MAKE) lint
 	$(call title,unit tests$(comma) fuzz seeds and the store on DynamoDB Local)
-	@$(LOCAL) dynamodb -- go test $(RACE) -count=1 -timeout 15m $(PACKAGES)
+	@$(LOCAL) dynamodb -- go test -count=1 -timeout 15m $(PACKAGES)
+	$(call title,race detector)
+	@go test -race -count=1 $(RACED)
 	@$(MAKE) oracle
 	@$(MAKE) template
 	@$(MAKE) e2e
@@ -78,7 +86,7 @@ lint: ## gofmt, vet, staticcheck
 	$(call title,staticcheck)
 	@go tool staticcheck ./...
 	@go build -o .local/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
-	@cd infra && ../.local/bin/staticcheck -tags e2e ./local
+	@cd infra && ../.local/bin/staticcheck -tags e2e ./...
 
 unit: ## the tests that need nothing but Go
 	@go test -skip '$(STORE)' $(PACKAGES)
@@ -116,8 +124,8 @@ build: $(LOCAL) ## [FLAVOUR=arm64|local]: the functions, into .build/
 synth: $(LOCAL) ## the templates of all stages, into cdk.out/
 	@exec $(LOCAL) synth
 
-deploy: check-run $(LOCAL) ## STAGE=dev|prod: the stack to AWS, with your credentials
-	@exec $(LOCAL) deploy -stage '$(STAGE)'
+deploy: check-run $(LOCAL) ## STAGE=dev|prod [REGION=us-east-2] [ALARM_EMAIL=…]: the stack to AWS, with your credentials
+	@exec $(LOCAL) deploy $(where) $(call flag,alarm-email,$(ALARM_EMAIL))
 
 clean: ## what was built, but not what was installed
 	rm -rf .build cdk.out

@@ -50,9 +50,12 @@ type road struct {
 
 // queues holds what was sent. Refuse, if set, answers every sending.
 type queues struct {
-	mu        sync.Mutex
-	settling  []vault.Reference
-	waiting   []string
+	mu       sync.Mutex
+	settling []vault.Reference
+	waiting  []string
+	// sent and waited are everything that ever was sent.
+	sent      []vault.Reference
+	waited    []string
 	published []settle.Event
 	refuse    error
 }
@@ -66,16 +69,22 @@ func (q *queues) locked(f func()) error {
 	return q.refuse
 }
 
+func (q *queues) refuseWith(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refuse = err
+}
+
 func (q *queues) Settle(_ context.Context, r vault.Reference) error {
-	return q.locked(func() { q.settling = append(q.settling, r) })
+	return q.locked(func() { q.settling, q.sent = append(q.settling, r), append(q.sent, r) })
 }
 
 func (q *queues) Wait(_ context.Context, body string) error {
-	return q.locked(func() { q.waiting = append(q.waiting, body) })
+	return q.locked(func() { q.waiting, q.waited = append(q.waiting, body), append(q.waited, body) })
 }
 
 func (q *queues) Send(_ context.Context, rs []vault.Reference) error {
-	return q.locked(func() { q.settling = append(q.settling, rs...) })
+	return q.locked(func() { q.settling, q.sent = append(q.settling, rs...), append(q.sent, rs...) })
 }
 
 func (q *queues) Publish(_ context.Context, e settle.Event) error {
@@ -91,7 +100,11 @@ func (q *queues) takeSettling() (all []vault.Reference) {
 
 func newRoad(t testing.TB) *road {
 	t.Helper()
-	v := vaulttest.New(t, noon)
+	return roadOver(vaulttest.New(t, noon))
+}
+
+// roadOver is every function over a vault.
+func roadOver(v *vaulttest.Vault) *road {
 	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
 	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
 	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues})
@@ -127,6 +140,19 @@ func (r *road) account(t testing.TB, req admin.Request) admin.Created {
 
 // post sends a body as the source would and answers status and body.
 func (r *road) post(account admin.Created, source string, body []byte) (int, string) {
+	return r.postAs(context.Background(), account, source, body)
+}
+
+func (r *road) postAs(ctx context.Context, account admin.Created, source string, body []byte) (int, string) {
+	res, err := r.ingest.Webhook(ctx, r.signed(account, source, body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	return res.StatusCode, res.Body
+}
+
+// signed is the request by which a source sends a body.
+func (r *road) signed(account admin.Created, source string, body []byte) events.APIGatewayV2HTTPRequest {
 	headers := map[string]string{"content-type": "application/json"}
 	secret := []byte(account.Sources[source].Secret)
 	switch source {
@@ -140,14 +166,10 @@ func (r *road) post(account admin.Created, source string, body []byte) (int, str
 		mac.Write([]byte(ts + "." + string(body)))
 		headers["x-chatwoot-timestamp"], headers["x-chatwoot-signature"] = ts, "sha256="+hex.EncodeToString(mac.Sum(nil))
 	}
-	res, err := r.ingest.Webhook(context.Background(), events.APIGatewayV2HTTPRequest{
+	return events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /v1/webhooks/{account}/{source}", Headers: headers, Body: string(body),
 		PathParameters: map[string]string{"account": account.Account, "source": source},
-	})
-	if err != nil {
-		return 0, err.Error()
 	}
-	return res.StatusCode, res.Body
 }
 
 func (r *road) mustPost(t testing.TB, account admin.Created, source string, body []byte) {
@@ -174,9 +196,8 @@ func (r *road) settleAll(t testing.TB) {
 	t.Fatal("the settle queue does not become empty")
 }
 
-// get reads a path as the account's token may.
-func (r *road) get(t testing.TB, account admin.Created, id, query string) (int, string) {
-	t.Helper()
+// reading is a request for a path, as authorize lets it through for the account's token.
+func (r *road) reading(account admin.Created, id, query string) events.APIGatewayV2HTTPRequest {
 	path := map[string]string{"account": account.Account}
 	route := "GET /v1/accounts/{account}/chats"
 	if id != "" {
@@ -187,14 +208,20 @@ func (r *road) get(t testing.TB, account admin.Created, id, query string) (int, 
 		Headers: map[string]string{"authorization": "Bearer " + account.Token}, PathParameters: path,
 	})
 	if err != nil || !allowed.IsAuthorized {
-		t.Fatalf("authorize: %v %v", allowed, err)
+		panic(fmt.Sprintf("authorize: %v %v", allowed, err))
 	}
-	res, err := r.report.HTTP(context.Background(), events.APIGatewayV2HTTPRequest{
+	return events.APIGatewayV2HTTPRequest{
 		RouteKey: route, PathParameters: path, RawQueryString: query,
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: allowed.Context},
 		},
-	})
+	}
+}
+
+// get reads a path as the account's token may.
+func (r *road) get(t testing.TB, account admin.Created, id, query string) (int, string) {
+	t.Helper()
+	res, err := r.report.HTTP(context.Background(), r.reading(account, id, query))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,4 +364,3 @@ func TestStoreRoadOfAChat(t *testing.T) {
 		t.Errorf("purge: %+v %v", rep, err)
 	}
 }
-

@@ -21,8 +21,8 @@ func (v *vault) addAlarms() {
 	if v.props.AlarmEmail != "" {
 		v.alarms.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(v.props.AlarmEmail), nil))
 	}
-	// CloudWatch publishes as itself, so the topic's own policy (which takes the place of the default one) and the key's
-	// must let it.
+	// CloudWatch publishes, and asks KMS, as itself: the topic's own policy (which takes the place of the default one) and
+	// the key's must let it. It does not come to KMS by way of SNS, so that a condition on kms:ViaService would refuse it.
 	cloudWatch := &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)}
 	v.alarms.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("AlarmsReachTheTopic"),
@@ -36,10 +36,7 @@ func (v *vault) addAlarms() {
 		Principals: cloudWatch,
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 		Resources:  jsii.Strings("*"),
-		Conditions: &map[string]any{"StringEquals": map[string]any{
-			"aws:SourceAccount": v.stack.Account(),
-			"kms:ViaService":    "sns." + v.props.Region + ".amazonaws.com",
-		}},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": v.stack.Account()}},
 	}), jsii.Bool(true))
 }
 
@@ -62,6 +59,20 @@ func (v *vault) alarmOnErrors(scope constructs.Construct, name string, f awslamb
 		Metric:             f.MetricErrors(&awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(5)}),
 		EvaluationPeriods:  jsii.Number(1),
 		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+}
+
+// alarmOnServerErrors is raised when the API answers 5xx again and again. The functions answer 503 and 500 themselves, which
+// Lambda does not count as errors. Senders repeat what was answered so, and a single one is the throttle of a moment; five
+// within five minutes are not.
+func (v *vault) alarmOnServerErrors() {
+	v.alarm(v.stack, "HttpApiErrorsAlarm", awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("The API answers 5xx: look at the access log, then at the log of the route's function."),
+		Metric:             v.api.MetricServerError(&awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(5)}),
+		EvaluationPeriods:  jsii.Number(1),
+		Threshold:          jsii.Number(5),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})

@@ -32,7 +32,7 @@ var accessLog = map[string]string{
 	"error":              "$context.error.responseType",
 }
 
-// addAPI makes the HTTP API with its one stage, $default. Each function's file adds its routes.
+// addAPI makes the HTTP API with its one stage, $default, and its alarm. Each function's file adds its routes.
 func (v *vault) addAPI() {
 	v.api = awsapigatewayv2.NewHttpApi(v.stack, jsii.String("HttpApi"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            v.stack.StackName(),
@@ -60,6 +60,7 @@ func (v *vault) addAPI() {
 			ThrottlingRateLimit:    jsii.Number(apiRate),
 		},
 	})
+	v.alarmOnServerErrors()
 }
 
 // route sends a method and a path to a function. Without an authorizer the function itself must find out who calls.

@@ -26,10 +26,11 @@ func (v *vault) addBuckets() {
 			AbortIncompleteMultipartUploadAfter: days(1),
 		},
 		&awss3.LifecycleRule{
-			// As long as a message can wait in the ingest queue and in its dead-letter queue.
+			// Longer than a message lives: 14 days in the ingest queue and its dead-letter queue together, and 14 more once it is
+			// redriven, which makes a new message of it.
 			Id:         jsii.String("queued"),
 			Prefix:     jsii.String(queuePrefix),
-			Expiration: days(14),
+			Expiration: days(30),
 		},
 	)
 	v.exports = v.bucket("Exports", false,

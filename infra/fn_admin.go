@@ -19,8 +19,9 @@ func (v *vault) addAdmin() {
 		},
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
-			v.mayOnOtherRows(v.control, auditRows, "dynamodb:PutItem", "dynamodb:UpdateItem"),
-			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"),
+			v.mayOnOtherRows(v.control, []string{auditRows}, "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnOtherRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
 			v.wraps("kms:GenerateDataKey", "kms:Decrypt"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 		},

@@ -24,7 +24,7 @@ func (v *vault) addIngest() {
 			"SETTLE_DELAY":     jsii.String(v.props.Stage.settleDelay()),
 		},
 		may: []awsiam.PolicyStatement{
-			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:PutItem", "dynamodb:UpdateItem"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:PutItem"),

@@ -19,12 +19,12 @@ func (v *vault) addPurge() {
 			"OBJECTS_BUCKET": v.objects.BucketName(),
 		},
 		may: []awsiam.PolicyStatement{
-			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:Query"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:UpdateItem"),
 			v.mayOnRows(v.keys, []string{cohortRows}, "dynamodb:DeleteItem"),
 			v.mayOnListing("dynamodb:Query"),
-			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:DeleteObject"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"), // its dead-letter queue

@@ -19,11 +19,11 @@ func (v *vault) addReport(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			"OBJECTS_BUCKET": v.objects.BucketName(),
 		},
 		may: []awsiam.PolicyStatement{
-			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
+			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
 			v.appendsAudit(),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnListing("dynamodb:Query"),
-			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query"),
 			v.wraps("kms:Decrypt"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
 			v.knowsMissing(v.objects),

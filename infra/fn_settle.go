@@ -25,7 +25,7 @@ func (v *vault) addSettle() {
 			v.mayOnRows(v.keys, []string{cohortRows}, "dynamodb:PutItem"),
 			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),
 			v.mayOnListing("dynamodb:Query"),
-			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
 			v.wraps("kms:Decrypt"),
 			v.maySend(v.settleQueue),
 			v.mayConsume(v.settleQueue),

@@ -24,7 +24,9 @@ func (s statement) under(conditions map[string]any) awsiam.PolicyStatement {
 func (s statement) always() awsiam.PolicyStatement { return s.PolicyStatement }
 
 // Rows by the form of their partition keys. Whoever writes keys may write only those of its own work: nothing but admin
-// can touch the rows of account and index keys, and nobody an audit entry that is written.
+// can touch the rows of account and index keys, and admin no others. Nobody may update or delete an audit entry. Whoever
+// may put one could put it over another, for a permission does not tell the two apart; that the entry must be new is the
+// condition of the put itself, in shared/audit.
 const (
 	auditRows        = "*#audit#*"
 	conversationRows = "*#conversation#*"
@@ -39,10 +41,10 @@ func (v *vault) mayOnRows(t table, forms []string, actions ...string) awsiam.Pol
 	})
 }
 
-// mayOnOtherRows allows actions on the rows of a table whose partition keys do not have the form.
-func (v *vault) mayOnOtherRows(t table, form string, actions ...string) awsiam.PolicyStatement {
+// mayOnOtherRows allows actions on the rows of a table whose partition keys have none of the forms.
+func (v *vault) mayOnOtherRows(t table, forms []string, actions ...string) awsiam.PolicyStatement {
 	return allow(actions, t.TableArn()).under(map[string]any{
-		"ForAllValues:StringNotLike": map[string]any{"dynamodb:LeadingKeys": []string{form}},
+		"ForAllValues:StringNotLike": map[string]any{"dynamodb:LeadingKeys": forms},
 		"Null":                       map[string]any{"dynamodb:LeadingKeys": "false"},
 	})
 }

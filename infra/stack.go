@@ -78,7 +78,7 @@ func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
 	v := &vault{
 		stack: awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
 			Description:           jsii.String("supportvault: an organisation's support data, sealed, kept as long as it may be, then destroyed"),
-			Env:                   &awscdk.Environment{Region: jsii.String(props.Region)},
+			Env:                   &awscdk.Environment{Account: props.Stage.account(), Region: jsii.String(props.Region)},
 			StackName:             jsii.String(name),
 			TerminationProtection: jsii.Bool(props.Stage.keepsData()),
 			Tags:                  &map[string]*string{"application": jsii.String("supportvault"), "stage": jsii.String(string(props.Stage))},

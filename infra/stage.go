@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
 )
 
 // Stage is where a stack runs.
@@ -35,6 +36,15 @@ func ParseStage(s string) (Stage, error) {
 }
 
 func (s Stage) keepsData() bool { return s == Prod }
+
+// account is the AWS account of the stage, or nil for that of whoever deploys. The emulator's does not exist in AWS: with
+// real credentials the CDK CLI refuses to deploy the stage.
+func (s Stage) account() *string {
+	if s == Local {
+		return jsii.String("000000000000")
+	}
+	return nil
+}
 
 // flavour is the folder under .build that holds the binaries of the stage.
 func (s Stage) flavour() string {

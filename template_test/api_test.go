@@ -68,6 +68,44 @@ func TestAuthorizerIsAskedEveryTime(t *testing.T) {
 	})
 }
 
+// What the functions answer with 500 or 503 does not fail their invocation, so that only the API's own count tells.
+func TestServerErrorsRaiseAnAlarm(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		found := 0
+		for id, alarm := range tpl.ofType(t, "AWS::CloudWatch::Alarm") {
+			p := alarm.Properties
+			if p["Namespace"] != "AWS/ApiGateway" {
+				continue
+			}
+			found++
+			got := map[string]string{}
+			for _, key := range []string{"MetricName", "Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator", "TreatMissingData"} {
+				got[key] = plain(p[key], nil)
+			}
+			want := map[string]string{
+				"MetricName": "5xx", "Statistic": "Sum", "Period": "300", "EvaluationPeriods": "1", "Threshold": "5",
+				"ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", id, diff)
+			}
+			dimensions := list(p["Dimensions"])
+			if len(dimensions) != 1 || dig(dimensions[0], "Name") != "ApiId" {
+				t.Fatalf("%s watches %v, not the API", id, dimensions)
+			}
+			if api, ok := reference(dig(dimensions[0], "Value")); !ok || tpl.Resources[api].Type != "AWS::ApiGatewayV2::Api" {
+				t.Errorf("%s watches %v, not the API", id, dimensions)
+			}
+			if len(list(p["AlarmActions"])) == 0 {
+				t.Errorf("%s tells nobody", id)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d alarms tell of the API's errors, want one", found)
+		}
+	})
+}
+
 // loggable are the context variables that say nothing about a person. The path is not among them, because it holds ids.
 var loggable = []string{
 	"$context.requestId", "$context.requestTime", "$context.routeKey", "$context.status",

@@ -162,7 +162,7 @@ func TestQueues(t *testing.T) {
 func TestBuckets(t *testing.T) {
 	lifecycles := map[string]map[string]string{
 		"objects": {
-			"": "noncurrent 1, uploads 1", "queue/": "expires 14",
+			"": "noncurrent 1, uploads 1", "queue/": "expires 30",
 		},
 		"exports": {
 			"": "expires 1, uploads 1",

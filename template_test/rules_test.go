@@ -71,14 +71,20 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		writes := slices.Contains([]string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}, p.Action)
-		if p.On == "keys" && writes && function != "admin" && !slices.Contains([]string{cohorts, chats, both}, p.When) {
+		switch {
+		case p.On != "keys" || !writes:
+			return ""
+		case function == "admin" && (p.Action != "dynamodb:PutItem" || p.When != neither):
+			return "admin puts the rows of account and index keys, and touches no others"
+		case function != "admin" && !slices.Contains([]string{cohorts, chats, both}, p.When):
 			return "only admin writes the rows of account and index keys"
 		}
 		return ""
 	},
-	func(_ string, p permission) string {
-		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && p.When != otherRows {
-			return "nobody updates audit entries"
+	func(function string, p permission) string {
+		updates := p.Action == "dynamodb:UpdateItem" || p.Action == "dynamodb:PutItem" && function == "admin"
+		if p.On == "control" && updates && p.When != otherRows {
+			return "nobody updates audit entries, and admin puts none"
 		}
 		return ""
 	},
@@ -149,6 +155,10 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses the removal of keys by settle", "settle", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Keys1") + `}`, "only purge removes keys"},
 		{"refuses the removal of keys in a batch", "purge", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Keys1") + `}`, "without conditions"},
 		{"refuses settle an update of any row of keys", "settle", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `}`, "only admin writes the rows"},
+		{"refuses admin the rows of cohorts and conversations", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Keys1") + `}`, "touches no others"},
+		{"refuses admin a condition that spares the rows of cohorts alone", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no others"},
+		{"refuses admin an update of account keys", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*", "*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no others"},
+		{"refuses admin a put of audit entries", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "admin puts none"},
 		{"refuses admin an update of audit entries", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "nobody updates audit"},
 		{"refuses the wrap key for purge", "purge", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `, "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["account"]}, "Null": {"kms:EncryptionContext:account": "false"}}}`, "cannot read"},
 		{"refuses the wrap key for authorize", "authorize", `{"Action": "kms:DescribeKey", "Resource": ` + arn("Wrap1") + `}`, "cannot read"},

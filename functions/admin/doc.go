@@ -12,7 +12,8 @@
 //
 // Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more secret; the one before the last stops at once.
 //
-// May: read, put and update items of the control table; read and put, but never update or delete, rows of keys; generate
+// May: read, put and update items of the control table but audit entries; read rows of keys and put those of account and
+// index keys; generate
 // and decrypt account keys with the wrap key under an account's context.
 //
 // Alarms: errors.

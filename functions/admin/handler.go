@@ -32,6 +32,7 @@ var (
 	ErrID      = fault.New(fault.Invalid, "account_invalid", "The id of an account is 4 to 32 of the characters a–z and 0–9.")
 	ErrZone    = fault.New(fault.Invalid, "time_zone_unknown", "The time zone must be a name of the IANA database such as Europe/Berlin.")
 	ErrExists  = fault.New(fault.Conflict, "account_exists", "There is an account of this id already.")
+	ErrBusy    = fault.New(fault.Conflict, "rotated_meanwhile", "Somebody else rotated this secret at the same moment; nothing was changed.")
 	ErrMissing = fault.New(fault.NotFound, "account_or_source_unknown", "There is no such account, or it has no such source.")
 )
 
@@ -232,8 +233,13 @@ func wrapSecrets(key *keyring.Account, name string, secrets []account.Secret) ([
 
 // Rotate makes a new secret for a source; the last one is taken for another week.
 func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
-	if _, ok := source.Lookup(req.Source); !ok {
+	if _, ok := source.Lookup(req.Source); !ok || !account.ValidID(req.Account) {
 		return Rotated{}, ErrMissing
+	}
+	key := attr.Key(account.Partition(req.Account), account.SourceKey(req.Source))
+	before, err := h.Store.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &h.Store.Tables.Control, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	ses, err := h.Store.Open(ctx, req.Account, req.Source)
 	if errors.Is(err, vault.ErrNoAccount) {
@@ -253,12 +259,16 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 	if err != nil {
 		return Rotated{}, err
 	}
+	version := attr.GetN(before.Item, "version")
 	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &h.Store.Tables.Control, Key: attr.Key(account.Partition(req.Account), account.SourceKey(req.Source)),
-		UpdateExpression:          aws.String("SET secrets = :secrets ADD version :one"),
-		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeValues: attr.Item{":secrets": attr.B(wrapped), ":one": attr.N(1)},
+		TableName: &h.Store.Tables.Control, Key: key,
+		UpdateExpression:          aws.String("SET secrets = :secrets, version = :next"),
+		ConditionExpression:       aws.String("version = :version"),
+		ExpressionAttributeValues: attr.Item{":secrets": attr.B(wrapped), ":version": attr.N(version), ":next": attr.N(version + 1)},
 	})
+	if vault.IsConditionFailed(err) {
+		return Rotated{}, ErrBusy
+	}
 	if err != nil {
 		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}

@@ -101,6 +101,8 @@ type Answer struct {
 	Prefix  string `json:"prefix"`
 	Files   []File `json:"files"`
 	Records int    `json:"records"`
+	// Damaged are conversations that did not open though their keys are there; the log names them.
+	Damaged int    `json:"damaged"`
 	Done    bool   `json:"done"`
 	Next    string `json:"next,omitempty"`
 }
@@ -146,21 +148,25 @@ func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
 	if err := h.Audit(ctx, entry); err != nil {
 		return Answer{}, err
 	}
-	cohorts, err := ses.Cohorts(ctx, retention.Chat)
-	if err != nil {
-		return Answer{}, err
-	}
-	for _, part := range parts(ses, cohorts, now, started(req.ID)) {
-		if part.next < req.Next {
-			continue
+	for next := req.Next; ; {
+		// Read anew for every file: a cohort may begin or be destroyed while the extract runs.
+		cohorts, err := ses.Cohorts(ctx, retention.Chat)
+		if err != nil {
+			return answer, err
+		}
+		all := parts(ses, cohorts, h.Store.Now(), started(req.ID))
+		i := slices.IndexFunc(all, func(p part) bool { return p.next >= next })
+		if i < 0 {
+			break
 		}
 		if short(ctx) {
-			answer.Next = part.next
+			answer.Next = all[i].next
 			return answer, nil
 		}
-		if err := h.file(ctx, ses, cohorts, part, &answer); err != nil {
-			return answer, fmt.Errorf("%s: %w", part.name, err)
+		if err := h.file(ctx, ses, cohorts, all[i], &answer); err != nil {
+			return answer, fmt.Errorf("%s: %w", all[i].name, err)
 		}
+		next = all[i].next + "\x00" // what sorts right behind it
 	}
 	answer.Done = true
 	slog.InfoContext(ctx, "extracted", slog.Int("records", answer.Records), slog.Int("files", len(answer.Files)))
@@ -219,7 +225,9 @@ func (h *Handler) file(ctx context.Context, ses *vault.Session, cohorts vault.Co
 	_, err := io.ReadFull(r, first)
 	switch {
 	case errors.Is(err, io.EOF):
-		return <-written
+		err := <-written
+		answer.Damaged += lines.damaged
+		return err
 	case err == nil:
 		err = h.Files.Put(ctx, answer.Prefix+p.name, io.MultiReader(strings.NewReader(string(first)), r))
 	}
@@ -227,6 +235,7 @@ func (h *Handler) file(ctx context.Context, ses *vault.Session, cohorts vault.Co
 	if err := errors.Join(err, <-written); err != nil {
 		return err
 	}
+	answer.Damaged += lines.damaged
 	answer.Files = append(answer.Files, File{Name: p.name, Bytes: lines.bytes, Records: lines.records, SHA256: hex.EncodeToString(lines.sum.Sum(nil))})
 	answer.Records += lines.records
 	return nil

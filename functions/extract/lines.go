@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"log/slog"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
@@ -18,6 +20,7 @@ type counter struct {
 	sum     hash.Hash
 	bytes   int64
 	records int
+	damaged int
 }
 
 func (c *counter) line(b []byte) error {
@@ -29,7 +32,8 @@ func (c *counter) line(b []byte) error {
 	return err
 }
 
-// batch is how many conversations are opened together; each is at most some megabytes.
+// batch is how many conversations are opened together. Nearly all are some kilobytes; the largest that there can be is
+// pack.MaxSize.
 const batch = 16
 
 // lines writes a line for each conversation of a part.
@@ -63,6 +67,7 @@ func (h *Handler) write(ctx context.Context, ses *vault.Session, cohorts vault.C
 		return err
 	}
 	opened := make([][]byte, len(rows))
+	var damaged atomic.Int64
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(batch)
 	for i, row := range rows {
@@ -70,6 +75,11 @@ func (h *Handler) write(ctx context.Context, ses *vault.Session, cohorts vault.C
 			c, err := ses.Load(gctx, row, &cohorts)
 			if errors.Is(err, vault.ErrUnreadable) {
 				return nil // its time was over, or it was destroyed
+			}
+			if errors.Is(err, vault.ErrDamaged) {
+				slog.ErrorContext(ctx, "left out", slog.String("record", row.ID), slog.String("cause", err.Error()))
+				damaged.Add(1)
+				return nil
 			}
 			if err != nil {
 				return err
@@ -81,6 +91,7 @@ func (h *Handler) write(ctx context.Context, ses *vault.Session, cohorts vault.C
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	out.damaged += int(damaged.Load())
 	for _, b := range opened {
 		if b == nil {
 			continue

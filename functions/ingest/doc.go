@@ -14,9 +14,9 @@
 // times, in any order, by either trigger. A message of the queue that fails is reported and comes again; after a hundred
 // times it is in the dead-letter queue.
 //
-// May: read the control table; read, put and update rows of keys, but never remove one; put and read items of records;
+// May: read the control table; read rows of keys, put and update those of conversations; put and read items of records;
 // decrypt with the wrap key under an account's context; send to both queues and receive from its own; put and read
-// objects under bodies/, and those of its queue under queue/.
+// objects under bodies/; put, read and delete those of its queue under queue/.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package ingest

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -17,6 +18,9 @@ import (
 
 // MaxBody is the largest body in bytes that is taken.
 const MaxBody = 1 << 20
+
+// tablesTimeout is how long a delivery waits for the tables; the HTTP API waits 30 seconds for the function.
+const tablesTimeout = 12 * time.Second
 
 // ErrSource is the fault of a source that this vault does not know.
 var ErrSource = fault.New(fault.NotFound, "source_unknown", "There is no source of this name; the README lists them.")
@@ -58,7 +62,10 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		return 0, nil, ErrSource
 	}
 	delivery := source.Delivery{Header: edge.Header(req), Body: body, Received: h.Store.Now()}
-	ses, err := h.Store.Open(ctx, req.PathParameters["account"], from)
+	// What the tables do not answer in time goes to the queue, for which there must be time left.
+	tables, cancel := context.WithTimeout(ctx, tablesTimeout)
+	defer cancel()
+	ses, err := h.Store.Open(tables, req.PathParameters["account"], from)
 	if errors.Is(err, vault.ErrNoAccount) {
 		// The same work and the same answer as for a wrong signature: neither tells whether the account exists.
 		return 0, nil, errors.Join(adapter.Verify(delivery, nil), source.ErrSignature)
@@ -84,7 +91,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		kept[i], n = ses.Policy.Start.Event(e)
 		cards += n
 	}
-	answer, err := h.durable(ctx, ses, kept)
+	answer, err := h.durable(ctx, tables, ses, kept)
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
@@ -94,10 +101,10 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 }
 
 // durable stores events, or what is left of them sealed in the queue.
-func (h *Handler) durable(ctx context.Context, ses *vault.Session, kept []conversation.Event) (Answer, error) {
+func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept []conversation.Event) (Answer, error) {
 	var answer Answer
 	for i, e := range kept {
-		duplicate, err := h.store(ctx, ses, e)
+		duplicate, err := h.store(tables, ses, e)
 		if err != nil {
 			slog.WarnContext(ctx, "tables refused, queueing", slog.String("cause", edge.Cause(err)))
 			if queueErr := h.enqueue(ctx, ses, kept[i:]); queueErr != nil {

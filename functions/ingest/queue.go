@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -64,7 +65,13 @@ func (h *Handler) enqueue(ctx context.Context, ses *vault.Session, kept []conver
 	if err != nil {
 		return err
 	}
-	return h.Queue.Wait(ctx, string(body))
+	if err := h.Queue.Wait(ctx, string(body)); err != nil {
+		if m.Object { // no message names it
+			err = errors.Join(err, h.Store.Objects.Delete(ctx, vault.QueueObject(m.Account, m.ID)))
+		}
+		return err
+	}
+	return nil
 }
 
 // dequeue stores the events of one message.
@@ -85,7 +92,9 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 		sealed, err = h.Store.Objects.Get(ctx, vault.QueueObject(m.Account, m.ID))
 	}
 	if errors.Is(err, vault.ErrUnreadable) {
-		return nil // it was stored and its object deleted; only the message came again
+		// It was stored and its object deleted, and only the message came again; or it waited longer than objects are kept.
+		slog.ErrorContext(ctx, "the object of a queued message is gone", slog.String("message", m.ID))
+		return nil
 	}
 	if err != nil {
 		return err

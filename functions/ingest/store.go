@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,9 +23,16 @@ var errMoving = errors.New("ingest: the conversation keeps moving")
 func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
 	record := ses.Index.RecordID(e.Source, e.Conversation)
 	wrote := false
+	var strayed *vault.Row // where the event was written too late: a settling had passed that generation
 	for range attempts {
 		row, ok, err := h.life(ctx, ses, record, e)
-		if err != nil || !ok {
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			if strayed != nil { // settling deletes it
+				err = h.Queue.Settle(ctx, reference(*strayed))
+			}
 			return !wrote, err
 		}
 		stands, err := ses.PutEvent(ctx, row, e)
@@ -39,17 +45,27 @@ func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.
 			return false, err
 		}
 		if !unmoved {
+			strayed = &row
 			continue
 		}
 		// What comes after the end may belong before it; settling knows which.
+		if strayed != nil {
+			if err := h.Queue.Settle(ctx, reference(*strayed)); err != nil {
+				return false, err
+			}
+		}
 		if e.Ended || reopened {
-			if err := h.Queue.Settle(ctx, vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation}); err != nil {
+			if err := h.Queue.Settle(ctx, reference(row)); err != nil {
 				return false, err
 			}
 		}
 		return !wrote, nil
 	}
 	return false, errMoving
+}
+
+func reference(r vault.Row) vault.Reference {
+	return vault.Reference{Account: r.Account, Kind: r.Kind, Record: r.ID, Incarnation: r.Incarnation}
 }
 
 // life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
@@ -62,13 +78,26 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 		}
 		row, begin := choose(rows, e)
 		if !begin && row.State == vault.Settled {
-			c, err := ses.Load(ctx, row, nil)
+			// What counts as known must be in the row's own record, so the row is not read again behind our back.
+			c, err := ses.Collect(ctx, row, nil)
 			switch {
-			case errors.Is(err, vault.ErrUnreadable): // past its time, and not yet purged
+			case errors.Is(err, vault.ErrMoved):
+				continue
+			case errors.Is(err, vault.ErrUnreadable):
+				if now, ok, err := ses.Row(ctx, row.ID, row.Incarnation); err != nil || !ok || now.Moved(row) {
+					if err != nil {
+						return row, false, err
+					}
+					continue // it goes on, or is being destroyed
+				}
 				begin, row.State = true, vault.Destroyed
+			case errors.Is(err, vault.ErrDamaged):
+				begin = true
 			case err != nil:
 				return row, false, err
-			case reflect.DeepEqual(c.Fold([]conversation.Event{e}), c.Fold(nil)):
+			case !h.Store.Now().Before(c.Expires): // and not yet purged
+				begin, row.State = true, vault.Destroyed
+			case !c.Adds(e):
 				return row, false, nil
 			}
 		}
@@ -78,7 +107,7 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 		if !begin {
 			return row, true, nil
 		}
-		if len(rows) > 0 && len(e.Entries) == 0 {
+		if len(rows) > 0 && !rows[0].Known.IsZero() && len(e.Entries) == 0 {
 			return row, false, nil // a tag or a rating brings nothing back to life
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)

@@ -13,11 +13,16 @@ import (
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // Deps are what a handler needs.
-type Deps struct{ Store *vault.Store }
+type Deps struct {
+	Store *vault.Store
+	// Floor is the shortest retention there can be: a row that says less is a mistake, and nothing is destroyed by it.
+	Floor retention.Floor
+}
 
 // Handler purges.
 type Handler struct{ Deps }
@@ -27,12 +32,12 @@ func New(deps Deps) *Handler { return &Handler{deps} }
 
 // Build makes the handler of the deployed function; it is the only place that names clients of AWS.
 func Build() (*Handler, error) {
-	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET")
+	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET")
 	if err != nil {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	return New(Deps{Store: &vault.Store{
+	return New(Deps{Floor: retention.FloorOf(env["STAGE"]), Store: &vault.Store{
 		DB: dynamodb.NewFromConfig(cfg), Now: time.Now, // no ring: this function opens nothing
 		Tables: vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
 		Objects: &vault.Objects{
@@ -81,24 +86,44 @@ func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) 
 	return report, nil
 }
 
-// Purge destroys what is past its time, of one account or of all.
+// Purge destroys what is past its time, of one account or of all. The keys of every account go before the rest of any, so
+// that a large account keeps nobody's data readable for longer.
 func (h *Handler) Purge(ctx context.Context, req Request) (Report, error) {
 	report := Report{Failures: []string{}}
-	purge := func(account string) (bool, error) {
-		report.Accounts++
-		if err := h.account(ctx, account, &report); err != nil {
+	for _, step := range []func(context.Context, *vault.Session, *Report) error{h.keys, h.rest} {
+		report.Accounts = 0
+		purge := func(account string) (bool, error) {
+			report.Accounts++
+			ses, err := h.open(ctx, account)
 			if errors.Is(err, vault.ErrNoAccount) && req.Account != "" {
 				return false, err
 			}
-			report.Failures = append(report.Failures, account)
-			slog.ErrorContext(ctx, "purge failed", slog.String("account", account), slog.String("cause", edge.Cause(err)))
+			if err == nil {
+				err = step(ctx, ses, &report)
+			}
+			if err != nil {
+				report.Failures = append(report.Failures, account)
+				slog.ErrorContext(ctx, "purge failed", slog.String("account", account), slog.String("cause", edge.Cause(err)))
+			}
+			return ctx.Err() == nil, nil
 		}
-		return ctx.Err() == nil, nil
+		var err error
+		if req.Account != "" {
+			_, err = purge(req.Account)
+		} else {
+			err = h.Store.Accounts(ctx, purge)
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return report, err
+		}
 	}
-	if req.Account != "" {
-		_, err := purge(req.Account)
-		return report, err
+	return report, nil
+}
+
+func (h *Handler) open(ctx context.Context, account string) (*vault.Session, error) {
+	ses, err := h.Store.OpenPolicy(ctx, account)
+	if err != nil {
+		return nil, err
 	}
-	err := h.Store.Accounts(ctx, purge)
-	return report, errors.Join(err, ctx.Err())
+	return ses, ses.Policy.Check(h.Floor)
 }

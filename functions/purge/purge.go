@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,53 +19,71 @@ import (
 // under way. Whatever shows up within it is swept by a later run.
 const grace = 10 * time.Minute
 
-func (h *Handler) account(ctx context.Context, account string, report *Report) error {
-	ses, err := h.Store.OpenPolicy(ctx, account)
-	if err != nil {
-		return err
-	}
+// kinds are what is purged.
+var kinds = []retention.Kind{retention.Chat, retention.Fact}
+
+// keys destroys the keys of every cohort whose time is over.
+func (h *Handler) keys(ctx context.Context, ses *vault.Session, report *Report) error {
 	var failures []error
-	for _, kind := range []retention.Kind{retention.Chat, retention.Fact} {
-		failures = append(failures, h.kind(ctx, ses, kind, report))
+	for _, kind := range kinds {
+		over, cohorts, err := h.over(ctx, ses, kind)
+		if err != nil || len(over) == 0 {
+			failures = append(failures, err)
+			continue
+		}
+		if until := over[0].End; until.After(cohorts.Destroyed) {
+			if err := h.mark(ctx, ses.Account, kind, until); err != nil {
+				failures = append(failures, err)
+				continue
+			}
+		}
+		going, err := h.goingOn(ctx, ses, kind)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		for _, c := range over {
+			switch {
+			case c.Destroyed():
+			case going[c.ID]:
+				report.Waiting++
+			default:
+				failures = append(failures, h.key(ctx, ses.Account, c, report))
+			}
+		}
 	}
 	return errors.Join(failures...)
 }
 
-func (h *Handler) kind(ctx context.Context, ses *vault.Session, kind retention.Kind, report *Report) error {
+// over are the cohorts whose time is over or that were destroyed, the one that ends last first.
+func (h *Handler) over(ctx context.Context, ses *vault.Session, kind retention.Kind) ([]vault.Cohort, vault.Cohorts, error) {
 	cohorts, err := ses.Cohorts(ctx, kind)
 	if err != nil {
-		return err
+		return nil, cohorts, err
 	}
-	now := h.Store.Now()
 	var over []vault.Cohort
-	until := cohorts.Destroyed
 	for _, c := range cohorts.List {
-		if c.Destroyed() || cohorts.Over(c.Cohort, now) {
+		if c.Destroyed() || cohorts.Over(c.Cohort, h.Store.Now()) {
 			over = append(over, c)
-			if c.End.After(until) {
-				until = c.End
+		}
+	}
+	slices.SortStableFunc(over, func(a, b vault.Cohort) int { return b.End.Compare(a.End) })
+	return over, cohorts, nil
+}
+
+// rest destroys the own keys and deletes the items and objects of what is past its time.
+func (h *Handler) rest(ctx context.Context, ses *vault.Session, report *Report) error {
+	failures := []error{h.unsettled(ctx, ses, report)}
+	for _, kind := range kinds {
+		over, _, err := h.over(ctx, ses, kind)
+		failures = append(failures, err)
+		for _, c := range over {
+			if err := h.cohort(ctx, ses, c, report); err != nil {
+				failures = append(failures, fmt.Errorf("cohort %s of %ss: %w", c.ID, kind, err))
 			}
-		}
-	}
-	if len(over) == 0 {
-		return nil
-	}
-	if until.After(cohorts.Destroyed) {
-		if err := h.mark(ctx, ses.Account, kind, until); err != nil {
-			return err
-		}
-	}
-	going, err := h.goingOn(ctx, ses, kind)
-	if err != nil {
-		return err
-	}
-	var failures []error
-	for _, c := range over {
-		if err := h.cohort(ctx, ses, c, going[c.ID], report); err != nil {
-			failures = append(failures, fmt.Errorf("cohort %s of %ss: %w", c.ID, kind, err))
-		}
-		if ctx.Err() != nil {
-			break
+			if ctx.Err() != nil {
+				break
+			}
 		}
 	}
 	return errors.Join(failures...)
@@ -87,44 +106,23 @@ func (h *Handler) mark(ctx context.Context, account string, kind retention.Kind,
 
 // goingOn are the cohorts in which conversations stand that were settled there and go on again.
 func (h *Handler) goingOn(ctx context.Context, ses *vault.Session, kind retention.Kind) (map[string]bool, error) {
-	var places []vault.Place
-	err := h.Store.Places(ctx, vault.Range{Listing: vault.OpenListing(ses.Account)}, func(p vault.Place, _ string) (bool, error) {
-		places = append(places, p)
-		return true, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	rows, err := ses.RowsAt(ctx, places)
-	if err != nil {
-		return nil, err
-	}
 	cohorts := map[string]bool{}
-	for _, r := range rows {
+	err := h.rows(ctx, ses, vault.Range{Listing: vault.OpenListing(ses.Account)}, func(r vault.Row) error {
 		if r.Kind == kind && r.Cohort != "" && r.State != vault.Destroyed {
 			cohorts[r.Cohort] = true
 		}
-	}
-	return cohorts, nil
+		return nil
+	})
+	return cohorts, err
 }
 
-func (h *Handler) cohort(ctx context.Context, ses *vault.Session, c vault.Cohort, goingOn bool, report *Report) error {
-	if goingOn && !c.Destroyed() {
-		report.Waiting++
-		_, err := h.conversations(ctx, ses, c, report)
-		return err
-	}
-	destroyed, err := h.key(ctx, ses.Account, c, report)
-	if err != nil {
-		return err
-	}
-	var left int
+func (h *Handler) cohort(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) error {
+	clear := h.conversations
 	if c.Kind == retention.Fact {
-		left, err = h.facts(ctx, ses.Account, c, report)
-	} else {
-		left, err = h.conversations(ctx, ses, c, report)
+		clear = h.facts
 	}
-	if err != nil || left > 0 || h.Store.Now().Sub(destroyed) < grace {
+	left, err := clear(ctx, ses, c, report)
+	if err != nil || left > 0 || !c.Destroyed() || h.Store.Now().Sub(c.DestroyedAt) < grace {
 		return err
 	}
 	_, err = h.Store.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
@@ -132,72 +130,123 @@ func (h *Handler) cohort(ctx context.Context, ses *vault.Session, c vault.Cohort
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
 		ExpressionAttributeNames: map[string]string{"#key": "key"},
 	})
+	if vault.IsConditionFailed(err) {
+		return nil
+	}
 	return err
 }
 
-// key removes a cohort's key and answers when that was done.
-func (h *Handler) key(ctx context.Context, account string, c vault.Cohort, report *Report) (time.Time, error) {
-	if c.Destroyed() {
-		return c.DestroyedAt, nil
-	}
-	now := h.Store.Now()
+// key removes a cohort's key.
+func (h *Handler) key(ctx context.Context, account string, c vault.Cohort, report *Report) error {
 	_, err := h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: vault.CohortKeyItem(account, c.Kind, c.ID),
 		UpdateExpression:          aws.String("SET destroyedAt = :now REMOVE #key"),
 		ConditionExpression:       aws.String("attribute_exists(#key)"),
 		ExpressionAttributeNames:  map[string]string{"#key": "key"},
-		ExpressionAttributeValues: attr.Item{":now": attr.Time(now)},
+		ExpressionAttributeValues: attr.Item{":now": attr.Time(h.Store.Now())},
 	})
 	if vault.IsConditionFailed(err) {
-		return now, nil // another run was faster
+		return nil // another run was faster
 	}
 	if err == nil {
 		report.Cohorts++
 	}
-	return now, err
+	return err
+}
+
+// page is how many rows are read together.
+const page = 100
+
+// rows hands out the rows of a range of the index, a page at a time.
+func (h *Handler) rows(ctx context.Context, ses *vault.Session, in vault.Range, each func(vault.Row) error) error {
+	var places []vault.Place
+	flush := func() error {
+		rows, err := ses.RowsAt(ctx, places)
+		places = places[:0]
+		for _, r := range rows {
+			if err = errors.Join(err, each(r)); err != nil {
+				break
+			}
+		}
+		return err
+	}
+	err := h.Store.Places(ctx, in, func(p vault.Place, _ string) (bool, error) {
+		if places = append(places, p); len(places) == page {
+			return true, flush()
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+func (h *Handler) destroy(ctx context.Context, r vault.Row, report *Report) error {
+	d, ok, err := h.Store.Destroy(ctx, r)
+	report.Items, report.Objects = report.Items+d.Items, report.Objects+d.Objects
+	if ok {
+		report.Conversations++
+	}
+	return err
 }
 
 // conversations destroys every conversation of a cohort and answers how many there were.
 func (h *Handler) conversations(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) (n int, err error) {
 	for shard := range vault.Shards {
-		var places []vault.Place
-		listing := vault.Range{Listing: vault.CohortListing(ses.Account, c.Kind, c.ID, shard)}
-		err := h.Store.Places(ctx, listing, func(p vault.Place, _ string) (bool, error) {
-			places = append(places, p)
-			return true, nil
+		in := vault.Range{Listing: vault.CohortListing(ses.Account, c.Kind, c.ID, shard)}
+		err := h.rows(ctx, ses, in, func(r vault.Row) error {
+			if r.Cohort != c.ID || r.State != vault.Settled && r.State != vault.Destroyed {
+				return nil // it goes on again, and its old place is still in the index
+			}
+			n++
+			return h.destroy(ctx, r, report)
 		})
 		if err != nil {
 			return n, err
-		}
-		rows, err := ses.RowsAt(ctx, places)
-		if err != nil {
-			return n, err
-		}
-		for _, r := range rows {
-			if r.Cohort != c.ID || r.State != vault.Settled && r.State != vault.Destroyed {
-				continue // it goes on again, and its old place is still in the index
-			}
-			n++
-			d, ok, err := h.Store.Destroy(ctx, r)
-			report.Items, report.Objects = report.Items+d.Items, report.Objects+d.Objects
-			if err != nil {
-				return n, err
-			}
-			if ok {
-				report.Conversations++
-			}
 		}
 	}
 	return n, nil
 }
 
+// unsettled destroys open conversations that are past their time: settling has not got to them, or cannot. The last that
+// came in counts, which is never before the anchor.
+func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, report *Report) error {
+	cohorts, err := ses.CohortAt(ctx, retention.Chat, "")
+	if err != nil {
+		return err
+	}
+	over := func(at time.Time) bool {
+		return cohorts.Over(retention.CohortOf(at, ses.Policy.Keeps(retention.Chat), ses.Policy.Zone), h.Store.Now())
+	}
+	in := vault.Range{Listing: vault.OpenListing(ses.Account), Below: vault.Before(h.Store.Now().Add(-ses.Policy.Keeps(retention.Chat).AtLeast()))}
+	return h.rows(ctx, ses, in, func(r vault.Row) error {
+		last, err := h.Store.LastReceived(ctx, r)
+		if err != nil {
+			return err
+		}
+		if r.State != vault.Destroyed && !over(latest(last, r.Active)) {
+			return nil
+		}
+		r.Known = latest(r.Known, last)
+		return h.destroy(ctx, r, report)
+	})
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // facts deletes every fact of a cohort and answers how many there were.
-func (h *Handler) facts(ctx context.Context, account string, c vault.Cohort, report *Report) (n int, err error) {
+func (h *Handler) facts(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) (n int, err error) {
 	var keys []attr.Item
 	err = h.Store.Query(ctx, &dynamodb.QueryInput{
 		TableName: &h.Store.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.FactPartition(account, c.ID))},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.FactPartition(ses.Account, c.ID))},
 	}, func(item attr.Item) (bool, error) {
 		keys = append(keys, item)
 		return true, nil

@@ -2,15 +2,16 @@ package report
 
 import (
 	"context"
-	"encoding/json"
+	stdjson "encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/awsenv"
-	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -59,9 +60,9 @@ func Build() (*Handler, error) {
 }
 
 // Handle reads the request.
-func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+func (h *Handler) Handle(ctx context.Context, raw stdjson.RawMessage) (any, error) {
 	var req events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(raw, &req); err != nil {
+	if err := stdjson.Unmarshal(raw, &req); err != nil {
 		return nil, errors.New("not a request of the HTTP API")
 	}
 	return h.HTTP(ctx, req)
@@ -114,26 +115,16 @@ func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	view := c.View()
-	if size(*view.Entries) > MaxAnswer {
+	answer, err := json.Marshal(c.View())
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(answer) > MaxAnswer {
 		return 0, nil, ErrTooLarge
 	}
 	entry.Action, entry.Target, entry.Records = "chat.read", id, 1
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	return http.StatusOK, view, nil
-}
-
-// size is at least what entries take in an answer, where a quote or a line end may take two bytes.
-func size(entries []conversation.Entry) (n int) {
-	for _, e := range entries {
-		n += len(e.Text) + len(e.Author.Name) + len(e.ID) + 128*(1+len(e.Attachments))
-		for _, r := range e.Text {
-			if r == '"' || r == '\\' || r < ' ' {
-				n++
-			}
-		}
-	}
-	return n
+	return http.StatusOK, jsontext.Value(answer), nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/supportvault/supportvault/shared/audit"
@@ -36,6 +38,8 @@ type question struct {
 	below    string // the position after which the page begins
 }
 
+var parameters = []string{"from", "to", "state", "limit", "cursor"}
+
 func parseQuestion(raw string) (q question, err error) {
 	q.limit = defaultLimit
 	values, err := url.ParseQuery(raw)
@@ -46,6 +50,9 @@ func parseQuestion(raw string) (q question, err error) {
 		value := all[0]
 		if len(all) > 1 {
 			return q, ErrParameter
+		}
+		if value == "" && slices.Contains(parameters, name) {
+			continue // as if it were not there
 		}
 		var err error
 		switch name {
@@ -138,6 +145,7 @@ func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Pag
 	if err != nil {
 		return page, err
 	}
+	bytes := 0
 	for range rounds {
 		candidates, err := h.candidates(ctx, ses, cohorts, q)
 		if err != nil {
@@ -147,8 +155,17 @@ func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Pag
 		if err != nil {
 			return page, err
 		}
+		full := false
 		for i, v := range views {
 			if v != nil {
+				b, err := json.Marshal(v)
+				if err != nil {
+					return page, err
+				}
+				if full = bytes+len(b) > MaxAnswer && len(page.Chats) > 0; full {
+					break
+				}
+				bytes += len(b) + 1
 				page.Chats = append(page.Chats, *v)
 			}
 			q.below = candidates[i].position
@@ -158,6 +175,8 @@ func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Pag
 		}
 		page.Next = cursor(q.below)
 		switch {
+		case full:
+			return page, nil
 		case len(candidates) < q.limit && q.below == last(candidates, q.below):
 			page.Next = nil // that was all
 			return page, nil
@@ -248,6 +267,11 @@ func (h *Handler) open(ctx context.Context, ses *vault.Session, cohorts vault.Co
 		delete(at, vault.ID(p.Record, p.Incarnation)) // the index may show a conversation at two places
 		group.Go(func() error {
 			c, err := ses.Load(ctx, row, &cohorts)
+			if errors.Is(err, vault.ErrDamaged) {
+				// One that does not open must not hide the others.
+				slog.ErrorContext(ctx, "left out", slog.String("record", row.ID), slog.String("cause", edge.Cause(err)))
+				return nil
+			}
 			if errors.Is(err, vault.ErrUnreadable) {
 				return nil
 			}

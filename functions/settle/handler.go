@@ -60,8 +60,8 @@ type Swept struct {
 	Due int `json:"due"`
 }
 
-// Sweep sends to the queue what may have gone idle, of every account. Finding it costs half a read unit an account where
-// there is nothing.
+// Sweep sends to the queue what may have gone idle, of every account. Where there is nothing, an account costs one
+// and a half read units.
 func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
 	var failures []error
 	err = h.Store.Accounts(ctx, func(account string) (bool, error) {

@@ -37,7 +37,7 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 	}
 	c, err := ses.Collect(ctx, row, nil)
 	if errors.Is(err, vault.ErrUnreadable) {
-		return h.unreadable(ctx, row)
+		return h.unreadable(ctx, row, err)
 	}
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	}
 	c, err := ses.Collect(ctx, row, nil)
 	if errors.Is(err, vault.ErrUnreadable) {
-		return h.unreadable(ctx, row)
+		return h.unreadable(ctx, row, err)
 	}
 	if err != nil {
 		return err
@@ -103,11 +103,12 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	revision := row.Revision
-	if len(c.Events) > 0 || revision == 0 {
+	if c.News || revision == 0 || c.Record.Revision > revision { // the last: a settling was interrupted
 		revision++
 	}
 	pointers := ses.Pointers(c.Transcript)
-	if err := ses.PutRecord(ctx, row, c.Transcript, revision, cohort, pointers); err != nil {
+	replaced, err := ses.PutRecord(ctx, row, c.Transcript, revision, cohort, pointers, c.Record)
+	if err != nil {
 		return err
 	}
 	if err := ses.PutPointers(ctx, row, pointers, c.Record.Pointers, cohort); err != nil {
@@ -117,7 +118,6 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err != nil {
 		return err
 	}
-	replaced := c.Record.Object
 	row.Revision, row.Cohort, row.FactCohort, row.SettledAt = revision, cohort.ID, factCohort, h.Store.Now()
 	if row, err = h.commit(ctx, row, c.Anchor.Time); err != nil {
 		return err
@@ -125,10 +125,8 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err := h.deleteEvents(ctx, append(c.Events, c.Stale...)); err != nil {
 		return err
 	}
-	if replaced != "" {
-		if err := h.Store.Objects.Delete(ctx, replaced); err != nil {
-			return err
-		}
+	if err := ses.DeleteObjects(ctx, replaced); err != nil {
+		return err
 	}
 	slog.InfoContext(ctx, "settled", slog.String("record", row.ID), slog.Int("revision", revision), slog.Int("events", len(c.Events)))
 	return h.publish(ctx, row)
@@ -206,6 +204,13 @@ func (h *Handler) finish(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err := h.deleteEvents(ctx, stale); err != nil {
 		return err
 	}
+	rec, _, err := ses.Record(ctx, row)
+	if err != nil {
+		return err
+	}
+	if err := ses.DeleteObjects(ctx, rec.Replaced); err != nil {
+		return err
+	}
 	return h.publish(ctx, row)
 }
 
@@ -232,7 +237,10 @@ func (h *Handler) publish(ctx context.Context, row vault.Row) error {
 
 // unreadable ends a conversation that no key opens any more, or that never had an event: its writer failed before it was
 // acknowledged. Where a writer may still be about to write, it is left alone.
-func (h *Handler) unreadable(ctx context.Context, row vault.Row) error {
+func (h *Handler) unreadable(ctx context.Context, row vault.Row, why error) error {
+	if errors.Is(why, vault.ErrObjectGone) {
+		return why // its keys are there, and nothing may be destroyed by mistake
+	}
 	if h.Store.Now().Sub(row.Active) < time.Minute {
 		return nil
 	}

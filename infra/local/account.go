@@ -46,6 +46,7 @@ func (s stack) createAccount(ctx context.Context, r accountRequest) (account, er
 func accountCommand(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("account", flag.ContinueOnError)
 	stage := flags.String("stage", "local", "local, dev or prod")
+	region := regionFlag(flags)
 	asJSON := flags.Bool("json", false, "print JSON")
 	var r accountRequest
 	flags.StringVar(&r.Account, "name", "", "the account's id, [a-z0-9]{4,32}")
@@ -57,9 +58,9 @@ func accountCommand(ctx context.Context, root string, args []string) error {
 		return err
 	}
 	if r.Account == "" || r.Plan == "" || r.Start == "" {
-		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [STAGE=dev|prod]")
+		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [STAGE=dev|prod [REGION=…]]")
 	}
-	s, err := openStack(ctx, root, *stage)
+	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,7 @@ func accountCommand(ctx context.Context, root string, args []string) error {
 func rotateCommand(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("rotate", flag.ContinueOnError)
 	stage := flags.String("stage", "local", "local, dev or prod")
+	region := regionFlag(flags)
 	asJSON := flags.Bool("json", false, "print JSON")
 	name := flags.String("name", "", "the account's id")
 	from := flags.String("source", "", "the source, as tawkto")
@@ -91,9 +93,9 @@ func rotateCommand(ctx context.Context, root string, args []string) error {
 		return err
 	}
 	if *name == "" || *from == "" {
-		return errors.New("usage: make rotate NAME=… SOURCE=tawkto|chatwoot [STAGE=dev|prod]")
+		return errors.New("usage: make rotate NAME=… SOURCE=tawkto|chatwoot [STAGE=dev|prod [REGION=…]]")
 	}
-	s, err := openStack(ctx, root, *stage)
+	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {
 		return err
 	}

@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"sync"
 )
 
-// A target is what the functions are built for.
-type target struct{ goos, goarch, ldflags string }
+// A target is what the functions are built for: what stands in the environment and in the arguments of go build.
+type target struct{ env, args []string }
 
 var targets = map[string]target{
-	// AWS. Without a build id the same source gives the same bytes wherever it is built.
-	"arm64": {"linux", "arm64", "-s -w -buildid="},
-	// This machine, where MiniStack runs them. With a build id Go sees that there is nothing to link anew.
-	"local": {runtime.GOOS, runtime.GOARCH, "-s -w"},
+	// AWS. The same source gives the same bytes wherever it is built.
+	"arm64": {
+		[]string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64"},
+		[]string{"-trimpath", "-ldflags", "-s -w -buildid="},
+	},
+	// This machine, where MiniStack runs them. It shares what go vet and go build have compiled already, and with a build id
+	// Go sees that there is nothing to link anew.
+	"local": {nil, []string{"-ldflags", "-s -w"}},
 }
 
 func buildCommand(ctx context.Context, root string, args []string) error {
@@ -56,7 +60,7 @@ func build(ctx context.Context, h home, p *progress, flavour string) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS="+to.goos, "GOARCH="+to.goarch, "GOFLAGS=")
+	env := append(append(os.Environ(), "GOFLAGS="), to.env...)
 	return p.step(fmt.Sprintf("building %d functions (%s)", len(names), flavour), func() error {
 		errs := make([]error, len(names))
 		two := make(chan struct{}, 2)
@@ -65,9 +69,9 @@ func build(ctx context.Context, h home, p *progress, flavour string) error {
 			wg.Go(func() {
 				two <- struct{}{}
 				defer func() { <-two }()
-				errs[i] = quietly(child(ctx, h.root, env, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
-					"-ldflags", to.ldflags, "-o", filepath.Join(".build", flavour, name, "bootstrap"),
-					"./functions/"+name+"/bootstrap"), h.log("build-"+flavour+"-"+name))
+				args := slices.Concat([]string{"build", "-buildvcs=false", "-tags", "lambda.norpc"}, to.args,
+					[]string{"-o", filepath.Join(".build", flavour, name, "bootstrap"), "./functions/" + name + "/bootstrap"})
+				errs[i] = quietly(child(ctx, h.root, env, "go", args...), h.log("build-"+flavour+"-"+name))
 			})
 		}
 		wg.Wait()

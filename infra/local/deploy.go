@@ -169,6 +169,8 @@ func bringDown(h home, p *progress) error {
 func deployCommand(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("deploy", flag.ContinueOnError)
 	stage := flags.String("stage", "", "dev or prod")
+	region := regionFlag(flags)
+	alarmEmail := flags.String("alarm-email", "", "who gets the alarms; without it the alarms' topic has no subscriber")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -182,9 +184,13 @@ func deployCommand(ctx context.Context, root string, args []string) error {
 	if err := build(ctx, h, p, "arm64"); err != nil {
 		return err
 	}
+	args = []string{"deploy", "--all", "--output", filepath.Join("cdk.out", "deploy-"+*stage),
+		"-c", "stage=" + *stage, "-c", "region=" + *region}
+	if *alarmEmail != "" {
+		args = append(args, "-c", "alarmEmail="+*alarmEmail)
+	}
 	// In this program's process group, so that the CLI may ask on the terminal.
-	cmd := exec.CommandContext(ctx, h.cdk(), "deploy", "--all", "--context", "stage="+*stage,
-		"--output", filepath.Join("cdk.out", "deploy-"+*stage))
+	cmd := exec.CommandContext(ctx, h.cdk(), args...)
 	cmd.Dir, cmd.Env = root, cdkEnviron(h, os.Environ())
 	return openly(cmd)
 }

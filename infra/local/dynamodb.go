@@ -35,7 +35,7 @@ func afterDashes(name string, args []string) ([]string, error) {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return nil, fmt.Errorf("%s: say the command to run: %s -- go test ./...", name, name)
+		return nil, fmt.Errorf("%s: say the command to run after --, as: %s -- make unit", name, name)
 	}
 	return args, nil
 }

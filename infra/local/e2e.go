@@ -16,6 +16,11 @@ func e2eCommand(ctx context.Context, root string, args []string) (err error) {
 		return err
 	}
 	h, p := testHome(root), newProgress()
+	unlock, err := lock(ctx, h, "run", p)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	defer func() {
 		signal.Ignore(os.Interrupt, syscall.SIGTERM) // a second Ctrl-C must not leave the emulator behind
 		if stopped := bringDown(h, p); err == nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The local stack's Region and AWS account; the account is MiniStack's own default.
+// The local stack's Region and AWS account; the account is MiniStack's own default, and the one of infra's stage local.
 const (
 	localRegion     = "us-east-2"
 	localAWSAccount = "000000000000"

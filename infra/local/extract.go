@@ -53,15 +53,16 @@ func (s stack) extract(ctx context.Context, account string, told func(extraction
 func extractCommand(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("extract", flag.ContinueOnError)
 	stage := flags.String("stage", "local", "local, dev or prod")
+	region := regionFlag(flags)
 	asJSON := flags.Bool("json", false, "print JSON")
 	name := flags.String("name", "", "the account's id")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if *name == "" {
-		return errors.New("usage: make extract NAME=… [STAGE=dev|prod]")
+		return errors.New("usage: make extract NAME=… [STAGE=dev|prod [REGION=…]]")
 	}
-	s, err := openStack(ctx, root, *stage)
+	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {
 		return err
 	}

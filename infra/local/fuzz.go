@@ -38,7 +38,9 @@ func fuzzCommand(ctx context.Context, root string, args []string) error {
 	var finds []string
 	for i, t := range targets {
 		p.say("%d of %d: %s of %s for %s", i+1, len(targets), t.name, t.pkg, share)
-		err := openly(child(ctx, root, nil, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", share.String(), t.pkg))
+		// Making inputs smaller that only cover something new takes up to a minute each, in which nothing is tried.
+		err := openly(child(ctx, root, nil, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", share.String(),
+			"-fuzzminimizetime", "20x", t.pkg))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

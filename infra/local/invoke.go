@@ -20,19 +20,20 @@ import (
 func invokeCommand(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("invoke", flag.ContinueOnError)
 	stage := flags.String("stage", "local", "local, dev or prod")
+	region := regionFlag(flags)
 	function := flags.String("fn", "", "the function's name, as purge")
 	event := flags.String("event", "", "a JSON file, as events/purge/ok-all.json")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if *function == "" || *event == "" {
-		return errors.New("usage: make invoke FN=purge EVENT=events/purge/….json [STAGE=dev|prod]")
+		return errors.New("usage: make invoke FN=purge EVENT=events/purge/ok-all.json [STAGE=dev|prod [REGION=…]]")
 	}
 	payload, err := os.ReadFile(*event)
 	if err != nil {
 		return err
 	}
-	s, err := openStack(ctx, root, *stage)
+	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ var commands = []command{
 	{"synth", "synthesize the stack of every stage into cdk.out/<stage>", synthCommand},
 	{"up", "start the emulator, deploy the stack and create the account demo", upCommand},
 	{"down", "stop the emulator", downCommand},
+	{"env", "print what is needed to use the stack as lines for a shell", envCommand},
 	{"run", "up, then show what the stack does, until Ctrl-C", showCommand},
 	{"account", "create an account", accountCommand},
 	{"rotate", "give a source of an account a new secret", rotateCommand},

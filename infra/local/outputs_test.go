@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,5 +100,19 @@ func TestLocalEnviron(t *testing.T) {
 		if !slices.Contains(env, want) {
 			t.Errorf("%s is missing from %v", want, env)
 		}
+	}
+}
+
+func TestExportIsReadByAShell(t *testing.T) {
+	o := outputs{API: "http://127.0.0.1:4566/x", Account: "demo", Token: "svt_a_b", Emulator: "http://127.0.0.1:4566",
+		Sources: map[string]source{"tawkto": {URL: "http://127.0.0.1:4566/x/v1/webhooks/demo/tawkto", Secret: "s$`\"x"}}}
+	var lines strings.Builder
+	o.export(&lines)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", lines.String()+`printf '%s|%s|%s' "$TOKEN" "$TAWKTO_URL" "$TAWKTO_SECRET"`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := o.Token + "|" + o.Sources["tawkto"].URL + "|" + o.Sources["tawkto"].Secret; string(out) != want {
+		t.Errorf("got %s, want %s", out, want)
 	}
 }

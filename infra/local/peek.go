@@ -40,6 +40,7 @@ func (s stack) itemOf(ctx context.Context, account, record string) (map[string]t
 		FilterExpression:          aws.String("begins_with(pk, :account)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":account": &types.AttributeValueMemberS{Value: account + "#"}},
 	})
+	record, _, _ = strings.Cut(record, "-") // the incarnation is not part of the key
 	var found map[string]types.AttributeValue
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -58,6 +59,9 @@ func (s stack) itemOf(ctx context.Context, account, record string) (map[string]t
 	return found, nil
 }
 
+// inKey is a likeness that only an item with the record's id in its key has.
+const inKey = 1 << 20
+
 // likeness tells how likely an item is the sealed content of the record: its id in the key, then the size of what is sealed.
 func likeness(item map[string]types.AttributeValue, record string) int {
 	n := 0
@@ -67,7 +71,7 @@ func likeness(item map[string]types.AttributeValue, record string) int {
 			n += len(v.Value)
 		case *types.AttributeValueMemberS:
 			if (name == "pk" || name == "sk") && strings.Contains(v.Value, record) {
-				n += 1 << 20
+				n += inKey
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"slices"
@@ -22,14 +23,23 @@ import (
 
 var awsStages = []string{"dev", "prod"}
 
+// awsRegion is where the stacks of awsStages are unless the person names another Region: the deployment and all that look
+// for a stack go by the same flag, and never by AWS_REGION, which another project may have set.
+const awsRegion = "us-east-2"
+
+func regionFlag(flags *flag.FlagSet) *string {
+	return flags.String("region", awsRegion, "the Region of the stages dev and prod")
+}
+
 // A stack is a deployed stack and how to reach it.
 type stack struct {
 	outputs
 	aws aws.Config
 }
 
-// openStack is the stack of the stage: the one of `make up`, or one on AWS, with the person's own credentials.
-func openStack(ctx context.Context, root, stage string) (stack, error) {
+// openStack is the stack of the stage: the one of `make up`, or one on AWS in the Region, with the person's own
+// credentials.
+func openStack(ctx context.Context, root, stage, region string) (stack, error) {
 	if stage == "" || stage == "local" {
 		h := mainHome(root)
 		o, err := readOutputs(h)
@@ -41,17 +51,14 @@ func openStack(ctx context.Context, root, stage string) (stack, error) {
 	if !slices.Contains(awsStages, stage) {
 		return stack{}, fmt.Errorf("unknown stage %q; say local, dev or prod", stage)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
 	if err != nil {
 		return stack{}, fmt.Errorf("AWS configuration: %w", err)
-	}
-	if cfg.Region == "" {
-		cfg.Region = localRegion
 	}
 	name := stackName(stage)
 	res, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
-		return stack{}, fmt.Errorf("read the outputs of %s in %s (is it deployed there? AWS_REGION chooses the Region): %w", name, cfg.Region, err)
+		return stack{}, fmt.Errorf("read the outputs of %s in %s (is it deployed there? REGION=… names another Region): %w", name, region, err)
 	}
 	told := map[string]string{}
 	for _, s := range res.Stacks {

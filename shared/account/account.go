@@ -5,7 +5,7 @@
 //	demo#   policy#00000001     every version of it
 //	demo#   source#tawkto       up to two secrets, wrapped by the account key
 //	demo#   token#<id>          the SHA-256 of a bearer token's secret
-//	accounts#  demo             the list of accounts, for the purge
+//	#accounts  demo             the list of accounts, for sweep and purge; no id begins with '#'
 package account
 
 import (
@@ -29,7 +29,7 @@ func ValidID(id string) bool { return idForm.MatchString(id) }
 func Partition(id string) string { return id + "#" }
 
 // ListPartition is the partition of the list of all accounts.
-const ListPartition = "accounts#"
+const ListPartition = "#accounts"
 
 // PolicyKey is the sort key of the policy in force.
 const PolicyKey = "policy"

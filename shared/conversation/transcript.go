@@ -3,6 +3,8 @@ package conversation
 import (
 	"cmp"
 	"log/slog"
+	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -28,17 +30,43 @@ type Transcript struct {
 	Tags       []string  `json:"tags,omitzero"`
 	Rating     *int      `json:"rating,omitzero"`
 	AgentIDs   []string  `json:"agentIds,omitzero"`
-	// Said are the times of the events that set department, tags and rating, so that a late older event does not win.
+	// Said lets a late older event not win over what is known.
 	Said    Said    `json:"said,omitzero"`
 	Entries []Entry `json:"entries,omitzero"`
 }
 
-// Said holds when each field was last said.
+// Said is what a transcript remembers of what events said, so that the order in which they come in makes no difference.
 type Said struct {
+	// When each field was last said.
 	Department Time `json:"department,omitzero"`
 	Tags       Time `json:"tags,omitzero"`
 	Rating     Time `json:"rating,omitzero"`
+	// Written says that somebody wrote or that the conversation ended; until then its opening is the anchor.
+	Written bool `json:"written,omitzero"`
+	// Subjects and Agents are all that were ever named; the transcript's own are made of them.
+	Subjects []SaidSubject `json:"subjects,omitzero"`
+	Agents   []SaidAgent   `json:"agents,omitzero"`
 }
+
+// SaidSubject is what some events said of a subject, and when they first and last did.
+type SaidSubject struct {
+	Subject
+	First Time `json:"first"`
+	Last  Time `json:"last"`
+}
+
+// SaidAgent is an agent, when an event first named them, and at which place.
+type SaidAgent struct {
+	ID    string `json:"id"`
+	First Time   `json:"first"`
+	Place int    `json:"place,omitzero"`
+}
+
+// LogValue keeps what was said out of every log.
+func (s Said) LogValue() slog.Value { return slog.StringValue("said") }
+
+// LogValue keeps an agent out of every log.
+func (s SaidAgent) LogValue() slog.Value { return slog.StringValue("agent") }
 
 // LogValue keeps a transcript's content out of every log.
 func (t Transcript) LogValue() slog.Value {
@@ -52,65 +80,77 @@ const wholeEcho = time.Minute
 // Fold adds events to a transcript; the zero Transcript is a conversation of which nothing is known. The events may come
 // in any order, repeated, and in any number of folds: the result is the same.
 func (t Transcript) Fold(events []Event) Transcript {
-	events = slices.Clone(events)
-	slices.SortStableFunc(events, func(a, b Event) int {
-		return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.ID, b.ID))
-	})
-	t.Subjects, t.AgentIDs = slices.Clone(t.Subjects), slices.Clone(t.AgentIDs)
+	t.Said.Subjects, t.Said.Agents = slices.Clone(t.Said.Subjects), slices.Clone(t.Said.Agents)
 	for _, e := range events {
 		t.Source, t.Conversation, t.Kind = e.Source, e.Conversation, e.Kind
 		t.describe(e)
+	}
+	t.Subjects, t.AgentIDs = people(t.Said.Subjects), nil
+	for _, a := range t.Said.Agents {
+		t.AgentIDs = append(t.AgentIDs, a.ID)
 	}
 	t.Entries = t.entries(events)
 	return t
 }
 
-// describe takes from one event all but its entries' places.
+// Adds says whether an event says anything that the transcript does not know. That somebody is named once more is nothing
+// new.
+func (t Transcript) Adds(e Event) bool {
+	known, told := t.Fold(nil), t.Fold([]Event{e})
+	if len(known.Said.Subjects) != len(told.Said.Subjects) {
+		return true
+	}
+	known.Said.Subjects, told.Said.Subjects, known.Said.Agents, told.Said.Agents = nil, nil, nil, nil
+	return !reflect.DeepEqual(known, told)
+}
+
+// describe takes from one event all but its entries' places. Where two events of the same time disagree, the greater value
+// wins: nothing else is known of their order.
 func (t *Transcript) describe(e Event) {
 	t.StartedAt = earlier(t.StartedAt, e.Time)
 	for _, entry := range e.Entries {
 		t.StartedAt = earlier(t.StartedAt, entry.Time)
-		if entry.Author.Role != System {
-			t.Anchor = later(t.Anchor, earlier(entry.Time, e.Received))
+		if entry.Author.Role != System && !entry.Private {
+			t.active(earlier(entry.Time, e.Received))
 		}
 	}
 	if e.Ended {
 		t.EndedAt = later(t.EndedAt, e.Time)
-		t.Anchor = later(t.Anchor, earlier(e.Time, e.Received))
+		t.active(earlier(e.Time, e.Received))
 	}
 	if e.Reopened {
 		t.ReopenedAt = later(t.ReopenedAt, e.Time)
 	}
-	if t.Anchor.IsZero() {
+	if !t.Said.Written {
 		// Nobody wrote yet; until somebody does, the opening counts.
-		t.Anchor = earlier(t.StartedAt, e.Received)
+		t.Anchor = earlier(t.Anchor, earlier(t.StartedAt, e.Received))
 	}
-	if e.Department != "" && !e.Time.Before(t.Said.Department.Time) {
+	wins := func(said Time, compared int) bool {
+		return cmp.Or(e.Time.Compare(said.Time), compared) > 0
+	}
+	if e.Department != "" && wins(t.Said.Department, cmp.Compare(e.Department, t.Department)) {
 		t.Department, t.Said.Department = e.Department, e.Time
 	}
-	if e.Tags != nil && !e.Time.Before(t.Said.Tags.Time) {
+	if e.Tags != nil && wins(t.Said.Tags, slices.Compare(e.Tags, t.Tags)) {
 		t.Tags, t.Said.Tags = e.Tags, e.Time
 	}
-	if e.Rating != nil && !e.Time.Before(t.Said.Rating.Time) {
+	if e.Rating != nil && (t.Rating == nil || wins(t.Said.Rating, cmp.Compare(*e.Rating, *t.Rating))) {
 		t.Rating, t.Said.Rating = e.Rating, e.Time
 	}
-	for _, s := range e.Subjects {
-		t.Subjects = meet(t.Subjects, s)
+	t.Said.hear(e)
+}
+
+// active moves the anchor on to where somebody wrote or the conversation ended.
+func (t *Transcript) active(at Time) {
+	if !t.Said.Written {
+		t.Anchor, t.Said.Written = Time{}, true
 	}
-	for _, id := range e.AgentIDs {
-		if !slices.Contains(t.AgentIDs, id) {
-			t.AgentIDs = append(t.AgentIDs, id)
-		}
-	}
+	t.Anchor = later(t.Anchor, at)
 }
 
 // entries merges what the transcript has with what the events bring: the farthest whole delivery first, then what others
 // say of later times; each id once; in order of time, and of the sender's order within a millisecond.
 func (t *Transcript) entries(events []Event) []Entry {
-	type placed struct {
-		Entry
-		order int
-	}
 	whole, rest := []Entry(nil), []Entry(nil)
 	for _, e := range t.Entries {
 		if e.Time.After(t.WholeUntil.Time) {
@@ -120,16 +160,16 @@ func (t *Transcript) entries(events []Event) []Entry {
 		}
 	}
 	for _, e := range events {
-		if !e.Whole {
+		if !e.Whole || len(e.Entries) == 0 {
 			rest = append(rest, e.Entries...)
 			continue
 		}
-		until := e.Time
-		for _, entry := range e.Entries {
+		delivered, until := arrange(e.Entries), e.Time
+		for _, entry := range delivered {
 			until = later(until, entry.Time)
 		}
-		if until.After(t.WholeUntil.Time) || until.Equal(t.WholeUntil.Time) && len(e.Entries) > len(whole) {
-			whole, t.WholeUntil = e.Entries, until
+		if cmp.Or(until.Compare(t.WholeUntil.Time), cmp.Compare(len(delivered), len(whole)), slices.CompareFunc(delivered, whole, compareEntries)) > 0 {
+			whole, t.WholeUntil = delivered, until
 		}
 	}
 	type said struct {
@@ -137,30 +177,56 @@ func (t *Transcript) entries(events []Event) []Entry {
 		text string
 	}
 	ids, texts := map[string]bool{}, map[said]bool{}
-	merged := make([]placed, 0, len(whole)+len(rest))
 	for _, e := range whole {
-		texts[said{e.Author.Role, e.Text}] = true
-		if !ids[e.ID] {
-			ids[e.ID] = true
-			merged = append(merged, placed{e, len(merged)})
-		}
+		ids[e.ID], texts[said{e.Author.Role, e.Text}] = true, true
 	}
+	others := map[string]Entry{}
 	for _, e := range rest {
 		echo := texts[said{e.Author.Role, e.Text}] && e.Time.Before(t.WholeUntil.Add(wholeEcho))
 		if !e.Time.After(t.WholeUntil.Time) || echo || ids[e.ID] {
 			continue
 		}
-		ids[e.ID] = true
-		merged = append(merged, placed{e, len(whole)})
+		// Of two forms of one entry, the later one is the more precise, or the corrected one.
+		if other, known := others[e.ID]; !known || compareEntries(e, other) > 0 {
+			others[e.ID] = e
+		}
 	}
-	slices.SortStableFunc(merged, func(a, b placed) int {
-		return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.order, b.order), compareIDs(a.ID, b.ID))
-	})
-	out := make([]Entry, len(merged))
-	for i, p := range merged {
-		out[i] = p.Entry
+	return slices.Concat(whole, slices.SortedFunc(maps.Values(others), compareEntries))
+}
+
+// arrange is the order in which the entries of a whole delivery are kept: by time, and within a millisecond as they were
+// delivered; each id once.
+func arrange(entries []Entry) []Entry {
+	ids, arranged := map[string]bool{}, make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		if !ids[e.ID] {
+			ids[e.ID] = true
+			arranged = append(arranged, e)
+		}
 	}
-	return out
+	slices.SortStableFunc(arranged, func(a, b Entry) int { return a.Time.Compare(b.Time.Time) })
+	return arranged
+}
+
+// compareEntries orders entries by time, then as their sender counts, and forms of the same entry somehow.
+func compareEntries(a, b Entry) int {
+	return cmp.Or(
+		a.Time.Compare(b.Time.Time), compareIDs(a.ID, b.ID), cmp.Compare(a.Text, b.Text),
+		cmp.Compare(a.Author.Role, b.Author.Role), cmp.Compare(a.Author.Name, b.Author.Name), compareBools(a.Private, b.Private),
+		slices.CompareFunc(a.Attachments, b.Attachments, func(a, b Attachment) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Bytes, b.Bytes))
+		}),
+	)
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // compareIDs orders ids as their sender counts: 9 before 10.
@@ -185,36 +251,6 @@ func (t Transcript) KnownUntil() Time {
 		known = later(known, e.Time)
 	}
 	return known
-}
-
-// meet adds a subject to those known, or to the one of them who it is: who shares an id, or of whom only one had ids.
-func meet(known []Subject, s Subject) []Subject {
-	if s == (Subject{}) {
-		return known
-	}
-	for i, k := range known {
-		if !k.same(s) {
-			continue
-		}
-		known[i] = Subject{
-			Name: cmp.Or(s.Name, k.Name), Email: cmp.Or(s.Email, k.Email), Phone: cmp.Or(s.Phone, k.Phone),
-			VisitorID: cmp.Or(s.VisitorID, k.VisitorID), CustomID: cmp.Or(s.CustomID, k.CustomID),
-		}
-		return known
-	}
-	return append(known, s)
-}
-
-func (s Subject) same(o Subject) bool {
-	shares := func(a, b string) bool { return a != "" && a == b }
-	if shares(s.VisitorID, o.VisitorID) || shares(s.CustomID, o.CustomID) || shares(s.Email, o.Email) || shares(s.Phone, o.Phone) {
-		return true
-	}
-	return (s.anonymous() || o.anonymous()) && (s.Name == o.Name || s.Name == "" || o.Name == "")
-}
-
-func (s Subject) anonymous() bool {
-	return s.Email == "" && s.Phone == "" && s.VisitorID == "" && s.CustomID == ""
 }
 
 func earlier(a, b Time) Time {

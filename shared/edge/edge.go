@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/base64"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -93,12 +94,12 @@ func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 		if p := recover(); p != nil {
 			// What was panicked with may hold content; the stack does not.
 			slog.ErrorContext(ctx, "panic", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			res = render(http.StatusInternalServerError, errorBody(fault.Of(fmt.Errorf("panic"))))
+			res = render(ctx, http.StatusInternalServerError, errorBody(fault.Of(errPanic)))
 		}
 	}()
 	status, answer, err := handle(ctx, req)
 	if err == nil {
-		return render(status, answer)
+		return render(ctx, status, answer)
 	}
 	f := fault.Of(err)
 	level := slog.LevelInfo
@@ -107,8 +108,10 @@ func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 	}
 	slog.Log(ctx, level, "refused", slog.String("route", req.RouteKey), slog.Int("status", f.Status()),
 		slog.String("code", f.Code), slog.String("cause", Cause(err)))
-	return render(f.Status(), errorBody(f))
+	return render(ctx, f.Status(), errorBody(f))
 }
+
+var errPanic, errAnswer = errors.New("panic"), errors.New("answer")
 
 // Cause is an error's text for the log. Texts of errors hold no content: packages that parse content replace the texts of
 // their libraries.
@@ -135,10 +138,12 @@ func errorBody(f *fault.Fault) any {
 // ErrorAnswer is an error as a function answers it that is invoked directly.
 func ErrorAnswer(err error) any { return errorBody(fault.Of(err)) }
 
-func render(status int, answer any) events.APIGatewayV2HTTPResponse {
+func render(ctx context.Context, status int, answer any) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(answer)
 	if err != nil {
-		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusInternalServerError}
+		// The library's text may quote what it could not write.
+		slog.ErrorContext(ctx, "the answer cannot be written", slog.String("type", fmt.Sprintf("%T", answer)))
+		return render(ctx, http.StatusInternalServerError, errorBody(fault.Of(errAnswer)))
 	}
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status, Body: string(body) + "\n",
@@ -164,7 +169,7 @@ func one(ctx context.Context, m events.SQSMessage, handle func(context.Context, 
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "panic", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			err = fmt.Errorf("panic")
+			err = errPanic
 		}
 	}()
 	return handle(ctx, m)

@@ -10,7 +10,7 @@ import (
 )
 
 // MaxSize bounds what Unpack makes of a message.
-const MaxSize = 64 << 20
+const MaxSize = 16 << 20
 
 // ErrPack is returned for what Pack did not write.
 var ErrPack = errors.New("pack: not a packed message")

@@ -32,22 +32,36 @@ func CohortOf(anchor time.Time, keeps Period, zone *time.Location) Cohort {
 	return day(anchor.In(zone))
 }
 
-// day is the cohort of t's day. A day begins at its first instant: where daylight saving removes midnight, time.Date
-// answers an instant of the day before or after, which the loops below mend.
+// day is the cohort of t's day. Where the clocks went back over midnight, a date comes twice with another between: its day
+// is then one of the two, and t may be in the day before or after.
 func day(t time.Time) Cohort {
 	y, m, d := t.Date()
-	return Cohort{ID: t.Format(dayForm), Start: firstInstant(y, m, d, t.Location()), End: firstInstant(y, m, d+1, t.Location())}
+	for {
+		c := Cohort{
+			ID:    time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Format(dayForm),
+			Start: firstInstant(y, m, d, t.Location()), End: firstInstant(y, m, d+1, t.Location()),
+		}
+		switch {
+		case t.Before(c.Start):
+			d--
+		case !t.Before(c.End):
+			d++
+		default:
+			return c
+		}
+	}
 }
 
-// firstInstant finds where the calendar day begins in a zone: from noon, which no zone skips, back to the instant where the
-// date changes. Daylight saving may remove midnight (São Paulo until 2018) or have it twice (Azores).
+// firstInstant finds where the calendar day begins in a zone: the instant where the date becomes the day's or a later one.
+// Daylight saving may remove midnight (São Paulo until 2018) or have it twice (Azores), and a zone that moves over the
+// date line a whole day (Samoa in 2011).
 func firstInstant(y int, m time.Month, d int, zone *time.Location) time.Time {
-	noon := time.Date(y, m, d, 12, 0, 0, 0, zone)
-	lo, hi := noon.Add(-36*time.Hour), noon // date(lo) is earlier, date(hi) is the day
-	today := noon.Format(dayForm)
+	noon, day := time.Date(y, m, d, 12, 0, 0, 0, zone), time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	lo, hi := noon.Add(-36*time.Hour), noon.Add(36*time.Hour) // date(lo) is earlier, date(hi) is not
 	for hi.Sub(lo) > time.Second {
 		mid := lo.Add(hi.Sub(lo) / 2)
-		if mid.Format(dayForm) >= today {
+		y, m, d := mid.Date()
+		if !time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Before(day) {
 			hi = mid
 		} else {
 			lo = mid
@@ -56,12 +70,15 @@ func firstInstant(y int, m time.Month, d int, zone *time.Location) time.Time {
 	return hi.Truncate(time.Second)
 }
 
-// ParseCohort makes a cohort of its stored id and boundaries.
+// ParseCohort makes a cohort of its stored id and boundaries. Minutes are of UTC, whatever the zone.
 func ParseCohort(id string, start, end time.Time, zone *time.Location) (Cohort, error) {
 	_, dayErr := time.Parse(dayForm, id)
 	_, minuteErr := time.Parse(minuteForm, id)
 	if dayErr != nil && minuteErr != nil || !start.Before(end) {
 		return Cohort{}, ErrCohort
+	}
+	if minuteErr == nil {
+		zone = time.UTC
 	}
 	return Cohort{ID: id, Start: start.In(zone), End: end.In(zone)}, nil
 }

@@ -85,12 +85,38 @@ func (p Period) addTo(t time.Time) time.Time {
 	return t.AddDate(0, 0, p.Days).Add(time.Duration(p.Minutes) * time.Minute)
 }
 
-// shorterThan compares two periods where they are needed: counted from the same day. 29 January of a common year makes
-// months as short as they can be, so a period is called shorter only if it is.
+// shorterThan compares two periods of which one has no months, counted from the same day: a month is then as short as it
+// can be.
 func (p Period) shorterThan(q Period) bool {
-	ref := time.Date(2026, time.January, 29, 0, 0, 0, 0, time.UTC)
+	ref := time.Date(2026, time.January, 31, 0, 0, 0, 0, time.UTC)
 	return p.addTo(ref).Before(q.addTo(ref))
 }
+
+// within says whether the period is never longer than another, from whatever day they are counted: 90 days are not
+// within three months, which are 89 days from the end of January. From the 1st to the 28th of a month it makes no
+// difference on which day one begins to count.
+func (p Period) within(q Period) bool {
+	// Most periods are far from each other, and this is asked for every request.
+	minutes := func(r Period, month int) int { return (r.Months*month+r.Days)*24*60 + r.Minutes }
+	if minutes(p, 31) <= minutes(q, 28) {
+		return true
+	}
+	if minutes(p, 28) > minutes(q, 31) {
+		return false
+	}
+	for month := range 48 {
+		for _, day := range [...]int{1, 29, 30, 31} {
+			from := time.Date(2026, time.January+time.Month(month), day, 0, 0, 0, 0, time.UTC)
+			if p.addTo(from).After(q.addTo(from)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// longerThan says whether the period is never shorter than another and sometimes longer.
+func (p Period) longerThan(q Period) bool { return q.within(p) && !p.within(q) }
 
 // AtLeast is a length of time that the period is never shorter than: a month counts as 28 days, a day as 23 hours.
 func (p Period) AtLeast() time.Duration {

@@ -56,7 +56,7 @@ type Policy struct {
 	Shortened map[Kind]Period
 }
 
-// Check refuses an unknown plan or kind and a period below the floor or longer than the plan's.
+// Check refuses an unknown plan or kind and a period below the floor or longer than the plan's, from whatever day counted.
 func (p Policy) Check(floor Floor) error {
 	kinds, ok := plans[p.Plan]
 	if !ok {
@@ -69,20 +69,30 @@ func (p Policy) Check(floor Floor) error {
 			return fmt.Errorf("%w: unknown kind", ErrPolicy)
 		case period.shorterThan(Period(floor)):
 			return fmt.Errorf("%w: the retention of a %s must be at least %s", ErrPolicy, kind, Period(floor))
-		case longest.shorterThan(period):
-			return fmt.Errorf("%w: the plan %s keeps a %s for %s at most", ErrPolicy, p.Plan, kind, longest)
+		case period.longerThan(longest):
+			return fmt.Errorf("%w: the plan %s keeps a %s for %s at most, and %s is longer", ErrPolicy, p.Plan, kind, longest, period)
 		}
 	}
 	return nil
 }
 
-// Keeps is how long the policy keeps a kind.
+// Keeps is the period that the account chose for a kind, or the plan's. Where days and months cannot be compared the plan
+// may end earlier: Expires says when.
 func (p Policy) Keeps(kind Kind) Period {
-	longest := plans[p.Plan][kind]
-	if short, ok := p.Shortened[kind]; ok && short.shorterThan(longest) {
+	if short, ok := p.Shortened[kind]; ok && !short.longerThan(plans[p.Plan][kind]) {
 		return short
 	}
-	return longest
+	return plans[p.Plan][kind]
+}
+
+// Expires is the instant from which nothing of a cohort may be read: by the chosen period or by the plan's, whichever is
+// over first. 90 days are shorter than three months in summer and longer in February.
+func (p Policy) Expires(kind Kind, c Cohort) time.Time {
+	plan, chosen := c.Expires(plans[p.Plan][kind]), c.Expires(p.Keeps(kind))
+	if chosen.Before(plan) {
+		return chosen
+	}
+	return plan
 }
 
 // Reopens is how long after its anchor a conversation of the kind that goes on is the same life of it; later begins another.

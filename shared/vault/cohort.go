@@ -30,7 +30,8 @@ func (c Cohort) Destroyed() bool { return len(c.wrapped) == 0 }
 type Cohorts struct {
 	List      []Cohort
 	Destroyed time.Time
-	keeps     retention.Period
+	policy    retention.Policy
+	kind      retention.Kind
 }
 
 // Find is a cohort by its id.
@@ -46,7 +47,7 @@ func (c Cohorts) Find(id string) (Cohort, bool) {
 // Expires is when a cohort's time is over under the policy in force. What was destroyed once stays over, whatever the
 // policy says now.
 func (c Cohorts) Expires(cohort retention.Cohort) time.Time {
-	expires := cohort.Expires(c.keeps)
+	expires := c.policy.Expires(c.kind, cohort)
 	if !cohort.End.After(c.Destroyed) && expires.After(c.Destroyed) {
 		return c.Destroyed
 	}
@@ -60,7 +61,7 @@ func (c Cohorts) Over(cohort retention.Cohort, now time.Time) bool {
 
 // Cohorts reads all cohorts of a kind, consistently.
 func (ses *Session) Cohorts(ctx context.Context, kind retention.Kind) (Cohorts, error) {
-	all := Cohorts{keeps: ses.Policy.Keeps(kind)}
+	all := Cohorts{policy: ses.Policy.Policy, kind: kind}
 	err := ses.store.Query(ctx, &dynamodb.QueryInput{
 		TableName: &ses.store.Tables.Keys, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -78,7 +79,7 @@ func (ses *Session) CohortAt(ctx context.Context, kind retention.Kind, id string
 	if id != "" {
 		keys = append(keys, attr.Key(pk, id))
 	}
-	all := Cohorts{keeps: ses.Policy.Keeps(kind)}
+	all := Cohorts{policy: ses.Policy.Policy, kind: kind}
 	rows, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
 	if err != nil {
 		return all, err

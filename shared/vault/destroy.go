@@ -60,6 +60,7 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	}
 	var keys []attr.Item
 	var objects []string
+	objects = append(objects, attr.GetStrings(record, "replaced")...)
 	if object := attr.GetS(record, "object"); object != "" {
 		objects = append(objects, object)
 	}
@@ -96,6 +97,22 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 		err = s.DeleteAll(ctx, s.Tables.Records, []attr.Item{record})
 	}
 	return d, err
+}
+
+// LastReceived is when the newest event of a life of a conversation came in that awaits settling; zero if there is none.
+func (s *Store) LastReceived(ctx context.Context, r Row) (last time.Time, err error) {
+	err = s.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("#at"),
+		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
+		ExpressionAttributeNames:  map[string]string{"#at": "at"},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(entryPrefix(r.Incarnation))},
+	}, func(item attr.Item) (bool, error) {
+		if at := attr.GetTime(item, "at"); at.After(last) {
+			last = at
+		}
+		return true, nil
+	})
+	return last, err
 }
 
 // Range is a part of an index partition: positions below Below, newest or oldest first, in pages of Page.

@@ -1,6 +1,6 @@
 // Package vault knows where conversations stand in the tables and how they are sealed there. It holds what more than one
-// function needs of that: opening an account, the row of a conversation, cohorts, sealed events and records, and reading
-// a conversation whole. What only one function does (taking in, settling, destroying) stands in that function.
+// function needs of that: opening an account, the row of a conversation, cohorts, sealed events, records and facts, reading
+// a conversation whole and destroying it. When each of these is done (taking in, settling, purging) stands in the functions.
 //
 //	table keys
 //	demo#                          account           account key, wrapped by KMS

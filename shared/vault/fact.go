@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
@@ -37,6 +38,9 @@ func (ses *Session) fact(t conversation.Transcript) Fact {
 	}
 	var asked conversation.Time
 	for _, e := range t.Entries {
+		if e.Private {
+			continue
+		}
 		switch e.Author.Role {
 		case conversation.Visitor:
 			f.Visitor++
@@ -63,7 +67,7 @@ func (ses *Session) fact(t conversation.Transcript) Fact {
 func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcript) (cohort string, err error) {
 	c, err := ses.JoinCohort(ctx, retention.Fact, t.Anchor.Time)
 	if errors.Is(err, ErrOver) {
-		return "", nil
+		return "", ses.deleteFact(ctx, r, "")
 	}
 	if err != nil {
 		return "", err
@@ -84,12 +88,26 @@ func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcrip
 	}
 	item := attr.Key(FactPartition(ses.Account, c.ID), id)
 	item["body"], item["ttl"] = attr.B(sealed), attr.N(ses.garbage(retention.Fact, c.Start))
-	if _, err := ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &ses.store.Tables.Records, Item: item}); err != nil {
+	item["generation"] = attr.N(r.Generation)
+	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &ses.store.Tables.Records, Item: item,
+		ConditionExpression:       aws.String("attribute_not_exists(generation) OR generation <= :generation"),
+		ExpressionAttributeValues: attr.Item{":generation": attr.N(r.Generation)},
+	})
+	if IsConditionFailed(err) {
+		return "", ErrFenced
+	}
+	if err != nil {
 		return "", err
 	}
-	if r.FactCohort != "" && r.FactCohort != c.ID {
-		old := attr.Key(FactPartition(ses.Account, r.FactCohort), id)
-		return c.ID, ses.store.DeleteAll(ctx, ses.store.Tables.Records, []attr.Item{old})
+	return c.ID, ses.deleteFact(ctx, r, c.ID)
+}
+
+// deleteFact deletes the fact of the revision before where it does not stand in the cohort that is kept.
+func (ses *Session) deleteFact(ctx context.Context, r Row, kept string) error {
+	if r.FactCohort == "" || r.FactCohort == kept {
+		return nil
 	}
-	return c.ID, nil
+	old := attr.Key(FactPartition(ses.Account, r.FactCohort), ses.Index.FactID(r.ID, r.Incarnation))
+	return ses.store.DeleteAll(ctx, ses.store.Tables.Records, []attr.Item{old})
 }

@@ -39,6 +39,10 @@ func BodyObject(account, record, name string) string {
 // QueueObject is the name of the object of a message too large for a queue.
 func QueueObject(account, message string) string { return "queue/" + account + "/" + message }
 
+// ErrObjectGone is returned for an object that is not there: its conversation was destroyed or settled meanwhile, or
+// somebody deleted it.
+var ErrObjectGone = fmt.Errorf("%w: object gone", ErrUnreadable)
+
 // Put writes an object.
 func (o *Objects) Put(ctx context.Context, name string, sealed []byte) error {
 	_, err := o.Client.PutObject(ctx, &s3.PutObjectInput{Bucket: &o.Bucket, Key: &name, Body: bytes.NewReader(sealed)})
@@ -48,11 +52,11 @@ func (o *Objects) Put(ctx context.Context, name string, sealed []byte) error {
 	return nil
 }
 
-// Get reads an object; one that is gone is unreadable.
+// Get reads an object, or ErrObjectGone.
 func (o *Objects) Get(ctx context.Context, name string) ([]byte, error) {
 	out, err := o.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &name})
 	if _, gone := errors.AsType[*types.NoSuchKey](err); gone {
-		return nil, ErrUnreadable
+		return nil, ErrObjectGone
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get object: %w", err)

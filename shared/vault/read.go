@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -17,16 +18,40 @@ type Conversation struct {
 	Expires time.Time
 	// Events are those that no settling has read yet, Stale what one has left to be deleted.
 	Events, Stale []StoredEvent
+	// News says that the events tell something that the record does not have.
+	News bool
 	// Record is the settled revision, if HasRecord.
 	Record    Sealed
 	HasRecord bool
 }
 
+// ErrMoved is returned where a settling has replaced the record since the row was read: only the row as it is now has the
+// key.
+var ErrMoved = errors.New("vault: the conversation has settled meanwhile")
+
+// reloads bounds how often a row is read again that a settling overtook.
+const reloads = 5
+
 // Load opens a conversation. What is destroyed, past its time or without its keys is ErrUnreadable: the three look alike
-// to a reader. Cohorts may be nil, and are then read as needed.
+// to a reader. Where a settling overtakes the reading, the row is read again. Cohorts may be nil, and are then read as
+// needed.
 func (ses *Session) Load(ctx context.Context, r Row, cohorts *Cohorts) (c Conversation, err error) {
-	if c, err = ses.Collect(ctx, r, cohorts); err != nil {
-		return c, err
+	for range reloads {
+		c, err = ses.Collect(ctx, r, cohorts)
+		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrUnreadable) {
+			break
+		}
+		now, ok, err := ses.Row(ctx, r.ID, r.Incarnation)
+		if err != nil {
+			return Conversation{}, err
+		}
+		if !ok || !now.Moved(r) {
+			return Conversation{}, ErrUnreadable
+		}
+		r = now
+	}
+	if err != nil {
+		return Conversation{}, err
 	}
 	if !ses.Now().Before(c.Expires) {
 		return Conversation{}, ErrUnreadable
@@ -34,19 +59,26 @@ func (ses *Session) Load(ctx context.Context, r Row, cohorts *Cohorts) (c Conver
 	return c, nil
 }
 
-// Collect is Load without regard to the time: settling must see what is past it to destroy it.
+// Collect is Load without regard to the time, and of the row as it is given: settling must see what is past its time to
+// destroy it, and must not take over a row that another settling has raised.
+//
+// The events are read before the record, because a settling writes its record before it deletes events: whoever misses
+// events finds a record that the row is too old for.
 func (ses *Session) Collect(ctx context.Context, r Row, cohorts *Cohorts) (c Conversation, err error) {
 	c.Row = r
 	if r.State == Destroyed {
 		return c, ErrUnreadable
 	}
-	if c.Record, c.HasRecord, err = ses.Record(ctx, r); err != nil {
-		return c, err
-	}
 	if r.State != Settled {
 		if c.Events, c.Stale, err = ses.Events(ctx, r); err != nil {
 			return c, err
 		}
+	}
+	if c.Record, c.HasRecord, err = ses.Record(ctx, r); err != nil {
+		return c, err
+	}
+	if c.Record.Generation > r.Generation {
+		return c, ErrMoved
 	}
 	in := c.Record.Cohort
 	if _, known := cohorts.lookup(in); !known {
@@ -60,13 +92,15 @@ func (ses *Session) Collect(ctx context.Context, r Row, cohorts *Cohorts) (c Con
 	case c.HasRecord:
 		c.Transcript, err = ses.OpenRecord(ctx, r, c.Record, *cohorts)
 		// An open conversation whose last revision went with its cohort goes on with what came since.
-		if err != nil && !(errors.Is(err, ErrUnreadable) && len(c.Events) > 0) {
+		went := errors.Is(err, ErrUnreadable) && !errors.Is(err, ErrObjectGone)
+		if err != nil && !(went && len(c.Events) > 0) {
 			return c, err
 		}
 	case len(c.Events) == 0:
 		return c, ErrUnreadable
 	}
 	if len(c.Events) > 0 {
+		c.News = !c.HasRecord || slices.ContainsFunc(c.Events, func(e StoredEvent) bool { return c.Adds(e.Event) })
 		c.Transcript = c.Fold(eventsOf(c.Events))
 	}
 	cohort := retention.CohortOf(c.Anchor.Time, ses.Policy.Keeps(r.Kind), ses.Policy.Zone)

@@ -57,6 +57,11 @@ func (r Row) place(generation int64) string {
 	return place(conversationPartition(r.Account, r.ID), incarnationKey(r.Incarnation), strconv.FormatInt(generation, 10))
 }
 
+// Moved says whether a settling, a reopening or a destruction came between two readings of a row.
+func (r Row) Moved(before Row) bool {
+	return r.Generation != before.Generation || r.State != before.State
+}
+
 // WrapOwn makes the own key of a generation.
 func (ses *Session) WrapOwn(r Row, generation int64) []byte {
 	return ses.Key.Wrap(r.place(generation), keyring.NewKey())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,23 +24,32 @@ import (
 // stored keeps the difference between no tags and nothing said of tags.
 var stored = json.JoinOptions(json.FormatNilSliceAsNull(true), json.Deterministic(true))
 
+// ErrTooLarge is returned for a conversation over pack.MaxSize. It stays open, with the events that it has.
+var ErrTooLarge = errors.New("vault: too large to be sealed as one")
+
 // Marshal is the compressed form in which events, transcripts and facts are sealed.
 func Marshal(v any) ([]byte, error) {
 	b, err := json.Marshal(v, stored)
 	if err != nil {
-		return nil, fmt.Errorf("vault: marshal: %w", err)
+		return nil, errors.New("vault: what is to be sealed cannot be written") // the library's text may quote content
+	}
+	if len(b) > pack.MaxSize {
+		return nil, ErrTooLarge
 	}
 	return pack.Pack(b), nil
 }
+
+// ErrDamaged is returned for what does not open although its keys are there: an item that somebody altered or put elsewhere.
+var ErrDamaged = errors.New("vault: damaged")
 
 // Unmarshal reads what Marshal wrote.
 func Unmarshal(packed []byte, v any) error {
 	b, err := pack.Unpack(packed)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err := json.Unmarshal(b, v, stored); err != nil {
-		return errors.New("vault: what was opened is not what was sealed") // the library's text may quote content
+		return fmt.Errorf("%w: of another form", ErrDamaged) // the library's text may quote content
 	}
 	return nil
 }
@@ -113,8 +123,9 @@ func (ses *Session) fetch(ctx context.Context, item attr.Item) ([]byte, error) {
 	return attr.GetB(item, "body"), nil
 }
 
-// Events reads every event of a life of a conversation that a key of the row opens. Stale are the items that none opens:
-// what an earlier settling has read already.
+// Events reads every event of a life of a conversation that a key of the row opens. Stale are the items of generations
+// before the row's that none opens: what an earlier settling has read already. What was written in a generation that began
+// after the row was read is neither.
 func (ses *Session) Events(ctx context.Context, r Row) (events, stale []StoredEvent, err error) {
 	prefix := entryPrefix(r.Incarnation)
 	var items []attr.Item
@@ -142,21 +153,19 @@ func (ses *Session) Events(ctx context.Context, r Row) (events, stale []StoredEv
 		e := StoredEvent{Generation: generation, Key: attr.Item{"pk": item["pk"], "sk": item["sk"]}, Object: attr.GetS(item, "object")}
 		key, ok := own[generation]
 		if !ok {
-			stale = append(stale, e)
+			if generation < r.Generation {
+				stale = append(stale, e)
+			}
 			continue
 		}
 		sealed, err := ses.fetch(ctx, item)
-		if errors.Is(err, ErrUnreadable) {
-			stale = append(stale, e)
-			continue
-		}
 		if err != nil {
 			return nil, nil, err
 		}
 		plain, err := seal.Open(keyring.EntryKey(key, r.Record, generation, id),
 			sealContext(r.Record, "generation", strconv.FormatInt(generation, 10), "entry", id), sealed)
 		if err != nil {
-			return nil, nil, fmt.Errorf("open event: %w", err)
+			return nil, nil, fmt.Errorf("%w: open event: %w", ErrDamaged, err)
 		}
 		if err := Unmarshal(plain, &e.Event); err != nil {
 			return nil, nil, err
@@ -171,9 +180,12 @@ type Sealed struct {
 	Generation int64
 	Revision   int
 	Cohort     string
-	// Pointers are the partitions of the pointers from its subjects; Object is where it stands if not in the item.
+	// Pointers are the partitions of the pointers from its subjects, and of those of earlier revisions that may be left;
+	// Object is where it stands if not in the item.
+	// Replaced are objects of earlier revisions that may be left.
 	Pointers []string
 	Object   string
+	Replaced []string
 	item     attr.Item
 }
 
@@ -189,7 +201,8 @@ func (ses *Session) Record(ctx context.Context, r Row) (rec Sealed, ok bool, err
 func readSealed(item attr.Item) Sealed {
 	return Sealed{
 		Generation: attr.GetN(item, "generation"), Revision: int(attr.GetN(item, "revision")), Cohort: attr.GetS(item, "cohort"),
-		Pointers: attr.GetStrings(item, "pointers"), Object: attr.GetS(item, "object"), item: item,
+		Pointers: attr.GetStrings(item, "pointers"), Object: attr.GetS(item, "object"), Replaced: attr.GetStrings(item, "replaced"),
+		item: item,
 	}
 }
 
@@ -214,7 +227,7 @@ func (ses *Session) OpenRecord(ctx context.Context, r Row, rec Sealed, all Cohor
 	plain, err := seal.Open(keyring.RecordKey(cohortKey, own, r.Record, rec.Revision),
 		sealContext(r.Record, "revision", strconv.Itoa(rec.Revision)), sealed)
 	if err != nil {
-		return t, fmt.Errorf("open record: %w", err)
+		return t, fmt.Errorf("%w: open record: %w", ErrDamaged, err)
 	}
 	return t, Unmarshal(plain, &t)
 }
@@ -223,33 +236,38 @@ func (ses *Session) OpenRecord(ctx context.Context, r Row, rec Sealed, all Cohor
 var ErrFenced = errors.New("vault: a later settling has taken over")
 
 // PutRecord seals a transcript as a revision under the row's generation and a cohort and writes it in place of the last,
-// unless one of a later generation stands there.
-func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcript, revision int, c Cohort, pointers []string) error {
+// unless one of a later generation stands there. The record names its pointers and those of the last, which may be left
+// where the settling is interrupted, and the objects that it replaces: it alone knows them.
+func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcript, revision int, c Cohort, pointers []string, last Sealed) (replaced []string, err error) {
 	plain, err := Marshal(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	own, err := ses.own(r, r.Generation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cohortKey, err := ses.cohortKey(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sealed, err := seal.Seal(keyring.RecordKey(cohortKey, own, r.Record, revision),
 		sealContext(r.Record, "revision", strconv.Itoa(revision)), plain)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	item := attr.Key(RecordPartition(r.Account, r.ID), recordKey(r.Incarnation))
+	if replaced = ses.replaced(r, last); len(replaced) > 0 {
+		item["replaced"] = attr.Strings(replaced)
+	}
 	item["generation"], item["revision"], item["cohort"] = attr.N(r.Generation), attr.N(revision), attr.S(c.ID)
 	item["ttl"] = attr.N(ses.garbage(r.Kind, c.Start))
-	if len(pointers) > 0 {
-		item["pointers"] = attr.Strings(pointers)
+	if pointers = slices.Concat(pointers, last.Pointers); len(pointers) > 0 {
+		slices.Sort(pointers)
+		item["pointers"] = attr.Strings(slices.Compact(pointers))
 	}
-	if err := ses.place(ctx, item, r, fmt.Sprintf("%s/%d", recordKey(r.Incarnation), r.Generation), sealed); err != nil {
-		return err
+	if err := ses.place(ctx, item, r, recordObject(r, r.Generation), sealed); err != nil {
+		return nil, err
 	}
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Records, Item: item,
@@ -257,8 +275,41 @@ func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcr
 		ConditionExpression:       aws.String("attribute_not_exists(generation) OR generation <= :generation"),
 		ExpressionAttributeValues: attr.Item{":generation": attr.N(r.Generation)},
 	})
-	if IsConditionFailed(err) {
-		return ErrFenced
+	object := attr.GetS(item, "object")
+	switch {
+	case IsConditionFailed(err) && object != "":
+		return nil, errors.Join(ErrFenced, ses.store.Objects.Delete(ctx, object))
+	case IsConditionFailed(err):
+		return nil, ErrFenced
 	}
-	return err
+	return replaced, err
+}
+
+func recordObject(r Row, generation int64) string {
+	return fmt.Sprintf("%s/%d", recordKey(r.Incarnation), generation)
+}
+
+// replaced are the objects that a record of the row's generation replaces: that of the last record and, where settlings
+// were interrupted, which may have put one that no item names, those of every generation since.
+func (ses *Session) replaced(r Row, last Sealed) (objects []string) {
+	if last.Object == "" && len(r.Own) <= 2 {
+		return nil
+	}
+	for generation := range r.Own {
+		if generation != r.Generation {
+			objects = append(objects, BodyObject(r.Account, r.ID, recordObject(r, generation)))
+		}
+	}
+	slices.Sort(objects)
+	return objects
+}
+
+// DeleteObjects deletes what a committed record has replaced. Before the commit a settling that takes over may still read it.
+func (ses *Session) DeleteObjects(ctx context.Context, objects []string) error {
+	for _, object := range objects {
+		if err := ses.store.Objects.Delete(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
 }

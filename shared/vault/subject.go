@@ -11,7 +11,7 @@ import (
 	"github.com/supportvault/supportvault/shared/conversation"
 )
 
-// Pointers are the partitions of the pointers from each subject of a transcript, by everything they are known by.
+// Pointers are the partitions of the pointers from each subject of a transcript, by everything they were ever known by.
 func (ses *Session) Pointers(t conversation.Transcript) []string {
 	var pointers []string
 	add := func(field, value string) {
@@ -19,7 +19,7 @@ func (ses *Session) Pointers(t conversation.Transcript) []string {
 			pointers = append(pointers, SubjectPartition(ses.Account, ses.Index.Subject(field, value)))
 		}
 	}
-	for _, s := range t.Subjects {
+	for _, s := range t.Said.Subjects {
 		add("email", NormalEmail(s.Email))
 		add("phone", NormalPhone(s.Phone))
 		add("visitor", visitorOf(t.Source, s.VisitorID))

@@ -13,7 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,11 +66,78 @@ type Vault struct {
 	Clock *Clock
 	KMS   *KMS
 	S3    *Bucket
-	// Fault, if set, is asked before every request to DynamoDB; an error that it returns is the request's answer, and the
-	// request is not made.
-	Fault atomic.Pointer[func(operation string) error]
+	// Fault, if set, is asked before every request to DynamoDB and to the bucket; an error that it returns is the request's
+	// answer, and the request is not made. Its context is the request's.
+	Fault Hook
 	// After is the same after a request has been made.
-	After atomic.Pointer[func(operation string) error]
+	After Hook
+}
+
+// Hook sees requests.
+type Hook struct {
+	f atomic.Pointer[func(context.Context, Request) error]
+}
+
+// Set makes f what sees requests from now on; nil is nothing.
+func (h *Hook) Set(f func(context.Context, Request) error) {
+	if f == nil {
+		h.f.Store(nil)
+		return
+	}
+	h.f.Store(&f)
+}
+
+func (h *Hook) see(ctx context.Context, r Request) error {
+	if f := h.f.Load(); f != nil {
+		return (*f)(ctx, r)
+	}
+	return nil
+}
+
+// Request is one request to DynamoDB or to the bucket.
+type Request struct {
+	// Operation is the name of the API, such as PutItem or DeleteObject.
+	Operation string
+	// Tables are the physical names of the tables that it reaches; none for the bucket.
+	Tables []string
+}
+
+// Writes says whether a request changes anything.
+func (r Request) Writes() bool {
+	switch r.Operation {
+	case "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "PutObject", "DeleteObject":
+		return true
+	}
+	return false
+}
+
+func requestOf(operation string, parameters any) Request {
+	r := Request{Operation: operation}
+	switch in := parameters.(type) {
+	case *dynamodb.GetItemInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.QueryInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.ScanInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.PutItemInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.UpdateItemInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.DeleteItemInput:
+		r.Tables = []string{*in.TableName}
+	case *dynamodb.BatchGetItemInput:
+		r.Tables = slices.Sorted(maps.Keys(in.RequestItems))
+	case *dynamodb.BatchWriteItemInput:
+		r.Tables = slices.Sorted(maps.Keys(in.RequestItems))
+	case *dynamodb.TransactWriteItemsInput:
+		for _, w := range in.TransactItems {
+			if w.Put != nil {
+				r.Tables = append(r.Tables, *w.Put.TableName)
+			}
+		}
+	}
+	return r
 }
 
 // New makes a vault whose tables live as long as the test.
@@ -77,21 +147,29 @@ func New(t testing.TB, now time.Time) *Vault {
 	if endpoint == "" {
 		t.Fatal("SUPPORTVAULT_DYNAMODB is not set: run the tests by `make test`, or start DynamoDB Local and set it to its URL")
 	}
+	v := connect(now, endpoint)
+	for _, table := range []string{v.Tables.Records, v.Tables.Keys, v.Tables.Control} {
+		create(t, v.DB, table, table == v.Tables.Keys)
+	}
+	return v
+}
+
+// connect makes a vault whose client passes every request by the hooks, and then by more.
+func connect(now time.Time, endpoint string, more ...func(*middleware.Stack) error) *Vault {
 	v := &Vault{Clock: &Clock{now: now}, KMS: NewKMS(), S3: NewBucket()}
+	v.S3.before, v.S3.after = &v.Fault, &v.After
 	cfg := aws.Config{
 		Region: "local", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, // as many as a test has workers
 	}
 	db := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.APIOptions = append(o.APIOptions, v.inject)
-		o.Retryer = aws.NopRetryer{}
+		// The hooks stand outside of the SDK's own repetitions: what they answer is not tried again, a broken connection is.
+		o.APIOptions = append(append(o.APIOptions, v.inject), more...)
 	})
 	name := strings.ToLower(rand.Text()[:12])
 	v.Store = &vault.Store{
 		DB: db, Now: v.Clock.Now, Ring: keyring.New(v.KMS, v.Clock.Now), Objects: &vault.Objects{Client: v.S3, Bucket: "objects"},
 		Tables: vault.Tables{Records: "records-" + name, Keys: "keys-" + name, Control: "control-" + name},
-	}
-	for _, table := range []string{v.Tables.Records, v.Tables.Keys, v.Tables.Control} {
-		create(t, db, table, table == v.Tables.Keys)
 	}
 	return v
 }
@@ -126,17 +204,13 @@ func (v *Vault) inject(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("fault", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (out middleware.InitializeOutput, md middleware.Metadata, err error) {
-		operation := middleware.GetOperationName(ctx)
-		if f := v.Fault.Load(); f != nil {
-			if err := (*f)(operation); err != nil {
-				return out, md, err
-			}
+		r := requestOf(middleware.GetOperationName(ctx), in.Parameters)
+		if err := v.Fault.see(ctx, r); err != nil {
+			return out, md, err
 		}
 		out, md, err = next.HandleInitialize(ctx, in)
-		if f := v.After.Load(); f != nil && err == nil {
-			if err := (*f)(operation); err != nil {
-				return out, md, err
-			}
+		if err == nil {
+			err = v.After.see(ctx, r)
 		}
 		return out, md, err
 	}), middleware.After)
@@ -212,12 +286,34 @@ func (k *KMS) Decrypt(_ context.Context, in *kms.DecryptInput, _ ...func(*kms.Op
 
 // Bucket is a bucket in memory.
 type Bucket struct {
-	mu      sync.Mutex
-	objects map[string][]byte
+	mu            sync.Mutex
+	objects       map[string][]byte
+	before, after *Hook
 }
 
 // NewBucket makes an empty one.
-func NewBucket() *Bucket { return &Bucket{objects: map[string][]byte{}} }
+func NewBucket() *Bucket {
+	return &Bucket{objects: map[string][]byte{}, before: &Hook{}, after: &Hook{}}
+}
+
+// PutBack makes the bucket hold what Objects answered earlier.
+func (b *Bucket) PutBack(objects map[string][]byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.objects = maps.Clone(objects)
+}
+
+// request makes a request between the hooks.
+func (b *Bucket) request(ctx context.Context, operation string, do func()) error {
+	r := Request{Operation: operation}
+	if err := b.before.see(ctx, r); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	do()
+	b.mu.Unlock()
+	return b.after.see(ctx, r)
+}
 
 // Objects is a copy of what the bucket holds.
 func (b *Bucket) Objects() map[string][]byte {
@@ -231,22 +327,21 @@ func (b *Bucket) Objects() map[string][]byte {
 }
 
 // PutObject keeps an object.
-func (b *Bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+func (b *Bucket) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
 		return nil, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.objects[*in.Key] = body
-	return &s3.PutObjectOutput{}, nil
+	return &s3.PutObjectOutput{}, b.request(ctx, "PutObject", func() { b.objects[*in.Key] = body })
 }
 
 // GetObject hands an object out.
-func (b *Bucket) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	body, ok := b.objects[*in.Key]
+func (b *Bucket) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	var body []byte
+	var ok bool
+	if err := b.request(ctx, "GetObject", func() { body, ok = b.objects[*in.Key] }); err != nil {
+		return nil, err
+	}
 	if !ok {
 		return nil, &s3types.NoSuchKey{}
 	}
@@ -254,11 +349,8 @@ func (b *Bucket) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*
 }
 
 // DeleteObject forgets an object.
-func (b *Bucket) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.objects, *in.Key)
-	return &s3.DeleteObjectOutput{}, nil
+func (b *Bucket) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+	return &s3.DeleteObjectOutput{}, b.request(ctx, "DeleteObject", func() { delete(b.objects, *in.Key) })
 }
 
 // Keep puts what a reader gives.

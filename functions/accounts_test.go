@@ -1,0 +1,164 @@
+package functions_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/source"
+)
+
+func TestStoreAccountsAreCheckedBeforeTheyAreMade(t *testing.T) {
+	r := newRoad(t)
+	r.account(t, admin.Request{Account: "taken"})
+	before := len(r.Items(t, r.Tables.Keys)) + len(r.Items(t, r.Tables.Control))
+	for _, test := range []struct {
+		name string
+		req  admin.Request
+		code string
+	}{
+		{"refuses an id with upper case", admin.Request{Account: "Demo"}, "account_invalid"},
+		{"refuses an id that would reach other keys", admin.Request{Account: "demo#x"}, "account_invalid"},
+		{"refuses an id that is too short", admin.Request{Account: "abc"}, "account_invalid"},
+		{"refuses an account that exists", admin.Request{Account: "taken"}, "account_exists"},
+		{"refuses an unknown plan", admin.Request{Account: "demo", Plan: "free"}, "policy_not_possible"},
+		{"refuses an unknown start", admin.Request{Account: "demo", Start: "everything"}, "start_unknown"},
+		{"refuses a retention that is no duration", admin.Request{Account: "demo", Retention: "two weeks"}, "retention_invalid"},
+		{"refuses a retention of nothing", admin.Request{Account: "demo", Retention: "P0D"}, "retention_invalid"},
+		{"refuses a retention longer than the plan's", admin.Request{Account: "demo", Retention: "P1Y"}, "policy_not_possible"},
+		{"refuses an unknown time zone", admin.Request{Account: "demo", TimeZone: "Europe/Utopia"}, "time_zone_unknown"},
+		{"refuses the machine's own time zone", admin.Request{Account: "demo", TimeZone: "Local"}, "time_zone_unknown"},
+		{"refuses a time zone that is a path", admin.Request{Account: "demo", TimeZone: "../../etc/passwd"}, "time_zone_unknown"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.req.Plan == "" {
+				test.req.Plan = "standard"
+			}
+			if test.req.Start == "" {
+				test.req.Start = "minimal"
+			}
+			_, err := r.admin.Create(context.Background(), test.req)
+			if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != test.code || f.Retry() {
+				t.Errorf("got %v, want the code %s", err, test.code)
+			}
+		})
+	}
+	if after := len(r.Items(t, r.Tables.Keys)) + len(r.Items(t, r.Tables.Control)); after != before {
+		t.Errorf("refusals wrote %d rows", after-before)
+	}
+}
+
+func TestStoreARefusalIsAnAnswer(t *testing.T) {
+	r := newRoad(t)
+	answer, err := r.admin.Handle(context.Background(), json.RawMessage(`{"action":"create-account","account":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(answer)
+	if err != nil || !strings.Contains(string(b), `"code":"account_invalid"`) {
+		t.Errorf("got %s %v", b, err)
+	}
+}
+
+func TestStoreANewAccountHasEverySource(t *testing.T) {
+	r := newRoad(t)
+	created := r.account(t, admin.Request{Account: "demo"})
+	secrets := map[string]bool{}
+	for _, name := range source.Names() {
+		s, ok := created.Sources[name]
+		if !ok || s.Path != "/v1/webhooks/demo/"+name || len(s.Secret) < 43 { // 256 bits in base64 or longer
+			t.Errorf("%s: %q", name, s.Path)
+		}
+		secrets[s.Secret] = true
+	}
+	if len(secrets) != len(source.Names()) || len(created.Sources) != len(secrets) {
+		t.Errorf("%d sources with %d secrets", len(created.Sources), len(secrets))
+	}
+	for _, item := range append(r.Items(t, r.Tables.Keys), r.Items(t, r.Tables.Control)...) {
+		for secret := range secrets {
+			if b := flat(item); strings.Contains(b, secret) || strings.Contains(b, created.Token) {
+				t.Error("a secret or the token stands in a table")
+			}
+		}
+	}
+}
+
+func TestStoreTwoSecretsAreTakenWhileOneIsRotated(t *testing.T) {
+	r := newRoad(t)
+	first := r.account(t, admin.Request{Account: "demo"})
+	with := func(secret string) admin.Created {
+		return admin.Created{Account: "demo", Sources: map[string]admin.Source{"tawkto": {Secret: secret}}}
+	}
+	taken := func(secret, chat string) bool {
+		status, _ := r.post(with(secret), "tawkto", tawkStart(chat, r.Clock.Now(), "Hello"))
+		return status == 202
+	}
+	old := first.Sources["tawkto"].Secret
+	second, err := r.admin.Rotate(context.Background(), admin.Request{Account: "demo", Source: "tawkto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !taken(old, "a") || !taken(second.Secret, "b") {
+		t.Error("while it is rotated, both secrets must be taken")
+	}
+	if other := first.Sources["chatwoot"].Secret; taken(other, "c") {
+		t.Error("the secret of another source was taken")
+	}
+	third, err := r.admin.Rotate(context.Background(), admin.Request{Account: "demo", Source: "tawkto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken(old, "d") || !taken(second.Secret, "e") || !taken(third.Secret, "f") {
+		t.Error("after a second rotation, the last two secrets must be taken and the first not")
+	}
+	r.Clock.Set(third.PreviousValidUntil.Add(-time.Second))
+	if !taken(second.Secret, "g") {
+		t.Error("the previous secret is refused before its time is over")
+	}
+	r.Clock.Set(third.PreviousValidUntil)
+	if taken(second.Secret, "h") || !taken(third.Secret, "i") {
+		t.Error("past the time of the rotation, only the new secret must be taken")
+	}
+	if _, err := r.admin.Rotate(context.Background(), admin.Request{Account: "nobody", Source: "tawkto"}); !errors.Is(err, admin.ErrMissing) {
+		t.Errorf("rotation of an unknown account: %v", err)
+	}
+	if _, err := r.admin.Rotate(context.Background(), admin.Request{Account: "demo", Source: "fax"}); !errors.Is(err, admin.ErrMissing) {
+		t.Errorf("rotation of an unknown source: %v", err)
+	}
+}
+
+// flat is everything that an item holds, names and values, as one text.
+func flat(item attr.Item) string {
+	var b strings.Builder
+	var walk func(types.AttributeValue)
+	walk = func(v types.AttributeValue) {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			b.WriteString(v.Value)
+		case *types.AttributeValueMemberN:
+			b.WriteString(v.Value)
+		case *types.AttributeValueMemberB:
+			b.Write(v.Value)
+		case *types.AttributeValueMemberL:
+			for _, e := range v.Value {
+				walk(e)
+			}
+		case *types.AttributeValueMemberM:
+			b.WriteString(flat(v.Value))
+		}
+		b.WriteByte('\n')
+	}
+	for name, v := range item {
+		b.WriteString(name + "\n")
+		walk(v)
+	}
+	return b.String()
+}
