@@ -55,7 +55,7 @@ func TestValidID(t *testing.T) {
 func TestKeys(t *testing.T) {
 	for _, tc := range []struct{ name, got, want string }{
 		{"a partition ends the id", account.Partition("demo"), "demo#"},
-		{"the list of accounts is no account's partition", account.ListPartition, "accounts#"},
+		{"the list of accounts is no account's partition", account.ListPartition, "#accounts"},
 		{"the policy in force", account.PolicyKey, "policy"},
 		{"versions of the policy sort as they count", account.PolicyVersionKey(12), "policy#00000012"},
 		{"a source", account.SourceKey("tawkto"), "source#tawkto"},
