@@ -161,3 +161,38 @@ func TestStoreExpiryInZones(t *testing.T) {
 		r.hidden(t, a, chat, zone+" at the instant")
 	}
 }
+
+// A conversation is idle by the times of its messages, as soon as nothing comes in for a while.
+func TestStoreOldMessagesSettleWhenNothingComesIn(t *testing.T) {
+	r := newRoad(t)
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.mustPost(t, demo, "chatwoot", wootMessage(1, 1, noon.Add(-time.Hour), "An hour ago"))
+	r.mustPost(t, demo, "chatwoot", wootMessage(2, 1, noon, "Now"))
+	sweep := func() (settled []string) {
+		t.Helper()
+		if _, err := r.settle.Sweep(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		r.settleAll(t)
+		for _, v := range r.list(t, demo, "state=settled") {
+			settled = append(settled, v.Conversation)
+		}
+		return settled
+	}
+	if got := sweep(); len(got) != 0 {
+		t.Errorf("at once, %v are settled", got)
+	}
+	r.Clock.Advance(2 * time.Minute)
+	if got := sweep(); len(got) != 1 || got[0] != "1" {
+		t.Errorf("two minutes later, %v are settled, want the old one", got)
+	}
+	if open := r.list(t, demo, "state=open"); len(open) != 1 || open[0].Conversation != "2" {
+		t.Errorf("open: %+v", open)
+	}
+	r.Clock.Set(noon.Add(30 * time.Minute))
+	sweep() // its place in the index is its message's time, which is not before the bound
+	r.Clock.Advance(time.Millisecond)
+	if got := sweep(); len(got) != 2 {
+		t.Errorf("half an hour later, %v are settled", got)
+	}
+}

@@ -40,7 +40,7 @@ func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.
 			return false, err
 		}
 		wrote = wrote || !stands
-		unmoved, reopened, err := h.unmoved(ctx, ses, row)
+		unmoved, reopened, err := h.unmoved(ctx, ses, row, e.Time.Time)
 		if err != nil {
 			return false, err
 		}
@@ -162,13 +162,16 @@ func reopenable(r vault.Row) time.Time {
 
 // unmoved says whether the generation is still the one in which an event was just written, and sees to it that the
 // conversation is open, so that a settling will follow; reopened says that it had to.
-func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row) (unmoved, reopened bool, err error) {
+func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row, at time.Time) (unmoved, reopened bool, err error) {
 	now, ok, err := ses.Row(ctx, row.ID, row.Incarnation)
 	if err != nil || !ok || now.Generation != row.Generation || now.State == vault.Destroyed {
 		return false, false, err
 	}
 	if now.State == vault.Open {
 		return true, false, nil
+	}
+	if clock := h.Store.Now(); clock.Before(at) {
+		at = clock
 	}
 	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: row.Key(),
@@ -178,7 +181,7 @@ func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row
 		ExpressionAttributeValues: attr.Item{
 			":open": attr.S(vault.Open), ":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled),
 			":generation": attr.N(row.Generation), ":listing": attr.S(vault.OpenListing(row.Account)),
-			":position": attr.S(vault.Position(h.Store.Now(), row.ID, row.Incarnation)),
+			":position": attr.S(vault.Position(at, row.ID, row.Incarnation)),
 		},
 	})
 	if vault.IsConditionFailed(err) {

@@ -43,18 +43,20 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 		return err
 	}
 	if !h.over(ses, c) {
-		return h.touch(ctx, row, c.LastReceived())
+		return h.touch(ctx, row, c.Anchor.Time)
 	}
 	return h.settle(ctx, ses, row)
 }
 
+// quiet is how long nothing may have come in of a conversation that counts as idle by the times of its messages: a sender
+// that was down delivers old messages one after the other.
+const quiet = 2 * time.Minute
+
 // over says whether a conversation ended, went idle or is past its time.
 func (h *Handler) over(ses *vault.Session, c vault.Conversation) bool {
-	now, last := h.Store.Now(), c.LastReceived()
-	if last.IsZero() {
-		last = c.Active
-	}
-	return c.Ended() || !now.Before(last.Add(idleAfter(ses, c.Kind))) || !now.Before(c.Expires) || c.State == vault.Settling
+	now := h.Store.Now()
+	idle := !now.Before(c.Anchor.Add(idleAfter(ses, c.Kind))) && !now.Before(c.LastReceived().Add(min(quiet, idleAfter(ses, c.Kind))))
+	return c.Ended() || idle || !now.Before(c.Expires) || c.State == vault.Settling
 }
 
 // touch moves a conversation that is not over to where the sweep looks for it next; nothing else of the row changes.
@@ -241,7 +243,7 @@ func (h *Handler) unreadable(ctx context.Context, row vault.Row, why error) erro
 	if errors.Is(why, vault.ErrObjectGone) {
 		return why // its keys are there, and nothing may be destroyed by mistake
 	}
-	if h.Store.Now().Sub(row.Active) < time.Minute {
+	if h.Store.Now().Sub(latest(row.Active, row.Opened())) < time.Minute {
 		return nil
 	}
 	return h.destroy(ctx, row)

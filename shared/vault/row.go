@@ -42,7 +42,7 @@ type Row struct {
 	FactCohort string
 	// Since is when the event that opened this life happened, Known up to when everything is known.
 	Since, Known time.Time
-	// Active is when the conversation was last known to be active, by our clock; the index orders open ones by it.
+	// Active is when the conversation was last known to be active, never later than now; the index orders open ones by it.
 	Active time.Time
 	// SettledAt is when the last revision was settled.
 	SettledAt time.Time
@@ -56,6 +56,9 @@ func (r Row) Key() attr.Item {
 func (r Row) place(generation int64) string {
 	return place(conversationPartition(r.Account, r.ID), incarnationKey(r.Incarnation), strconv.FormatInt(generation, 10))
 }
+
+// Opened is when the first life of the row began, or a little later: generations count from that second.
+func (r Row) Opened() time.Time { return time.Unix(r.Generation, 0) }
 
 // Moved says whether a settling, a reopening or a destruction came between two readings of a row.
 func (r Row) Moved(before Row) bool {
@@ -95,9 +98,13 @@ func OwnAttribute(own map[int64][]byte) attr.Item {
 // those of the row that follows it.
 func (ses *Session) NewRow(record string, kind retention.Kind, incarnation int, since time.Time) Row {
 	now := ses.Now()
+	active := now
+	if since.Before(now) {
+		active = since
+	}
 	r := Row{
 		Record: keyring.Record{Account: ses.Account, Kind: kind, ID: record, Incarnation: incarnation},
-		State:  Open, Generation: now.Unix(), Since: since, Active: now,
+		State:  Open, Generation: now.Unix(), Since: since, Active: active,
 	}
 	r.Own = map[int64][]byte{r.Generation: ses.WrapOwn(r, r.Generation)}
 	return r
