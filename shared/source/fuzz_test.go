@@ -69,7 +69,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, isTawkto bool, signature, stamp string, body []byte, secret string, at int64) {
 		if at < 0 || at > 1<<40 {
-			t.Skip("not a clock of ours")
+			return // not a clock of ours
 		}
 		name, header, want := "chatwoot", http.Header{}, ""
 		n, err := strconv.ParseInt(stamp, 10, 64)

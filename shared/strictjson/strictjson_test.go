@@ -131,7 +131,7 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 		again, err := json.Marshal(any)
 		if err != nil {
-			t.Skip("a number that no float holds")
+			return // a number that no float holds
 		}
 		if err := strictjson.Unmarshal(again, &any); err != nil {
 			t.Fatalf("accepted %q, but not what it says, %q: %v", body, again, err)
