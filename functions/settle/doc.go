@@ -11,10 +11,9 @@
 // publishes the same event id. A message of the queue that fails is reported and comes again; after ten times it is in
 // the dead-letter queue, and the next sweep after that sends the conversation anew.
 //
-// May: read the control table; read rows of keys, put those of
-// cohorts, update those of conversations; read, put and delete items of
-// records; decrypt with the wrap key under an account's context; put, read and delete objects under bodies/; put events
-// to its bus; send to and receive from its queue.
+// May: read the control table; read rows of keys, put those of cohorts, update those of conversations; read, put and
+// delete items of records; decrypt with the wrap key under an account's context; put, read and delete objects under
+// bodies/; put events to its bus; send to and receive from its queue.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package settle
