@@ -402,7 +402,7 @@ func (r *road) id(t testing.TB, a admin.Created, source, conversation string, in
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.ID(ses.Index.RecordID(source, conversation), incarnation)
+	return vault.ID(ses.Index.RecordID(source, retention.Chat, conversation), incarnation)
 }
 
 // conductor lets actors run side by side, one at a time, each up to a request of its own, so that one interleaving can be

@@ -183,7 +183,7 @@ type part struct {
 // parts are the files of an extract in their order. A conversation can settle while the extract runs, so the open ones
 // come first, or be opened again, so those opened since the start come once more at the end.
 func parts(ses *vault.Session, cohorts vault.Cohorts, now, start time.Time) []part {
-	open := []string{vault.OpenListing(ses.Account)}
+	open := []string{vault.OpenListing(ses.Account, retention.Chat)}
 	all := []part{{name: "chats-open.ndjson", listings: open}}
 	for _, c := range slices.Backward(cohorts.List) {
 		if c.Destroyed() || cohorts.Over(c.Cohort, now) {

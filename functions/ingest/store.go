@@ -21,7 +21,18 @@ var errMoving = errors.New("ingest: the conversation keeps moving")
 
 // store writes one event so that no settling can miss it; package vault draws the protocol.
 func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
-	record := ses.Index.RecordID(e.Source, e.Conversation)
+	record := ses.Index.RecordID(e.Source, e.Kind, e.Conversation)
+	if whole(e) {
+		rows, err := ses.Rows(ctx, record)
+		if err != nil {
+			return false, err
+		}
+		if len(rows) == 0 {
+			if ok, err := h.record(ctx, ses, record, e); ok || err != nil {
+				return false, err
+			}
+		}
+	}
 	wrote := false
 	var strayed *vault.Row // where the event was written too late: a settling had passed that generation
 	for range attempts {
@@ -180,7 +191,7 @@ func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row
 		ExpressionAttributeNames: map[string]string{"#state": "state", "#position": "position"},
 		ExpressionAttributeValues: attr.Item{
 			":open": attr.S(vault.Open), ":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled),
-			":generation": attr.N(row.Generation), ":listing": attr.S(vault.OpenListing(row.Account)),
+			":generation": attr.N(row.Generation), ":listing": attr.S(vault.OpenListing(row.Account, row.Kind)),
 			":position": attr.S(vault.Position(at, row.ID, row.Incarnation)),
 		},
 	})

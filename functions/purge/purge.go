@@ -20,7 +20,7 @@ import (
 const grace = 10 * time.Minute
 
 // kinds are what is purged.
-var kinds = []retention.Kind{retention.Chat, retention.Fact}
+var kinds = append(retention.Conversations(), retention.Fact)
 
 // keys destroys the keys of every cohort whose time is over.
 func (h *Handler) keys(ctx context.Context, ses *vault.Session, report *Report) error {
@@ -73,7 +73,10 @@ func (h *Handler) over(ctx context.Context, ses *vault.Session, kind retention.K
 
 // rest destroys the own keys and deletes the items and objects of what is past its time.
 func (h *Handler) rest(ctx context.Context, ses *vault.Session, report *Report) error {
-	failures := []error{h.unsettled(ctx, ses, report)}
+	var failures []error
+	for _, kind := range retention.Conversations() {
+		failures = append(failures, h.unsettled(ctx, ses, kind, report))
+	}
 	for _, kind := range kinds {
 		over, _, err := h.over(ctx, ses, kind)
 		failures = append(failures, err)
@@ -107,8 +110,8 @@ func (h *Handler) mark(ctx context.Context, account string, kind retention.Kind,
 // goingOn are the cohorts in which conversations stand that were settled there and go on again.
 func (h *Handler) goingOn(ctx context.Context, ses *vault.Session, kind retention.Kind) (map[string]bool, error) {
 	cohorts := map[string]bool{}
-	err := h.rows(ctx, ses, vault.Range{Listing: vault.OpenListing(ses.Account)}, func(r vault.Row) error {
-		if r.Kind == kind && r.Cohort != "" && r.State != vault.Destroyed {
+	err := h.rows(ctx, ses, vault.Range{Listing: vault.OpenListing(ses.Account, kind)}, func(r vault.Row) error {
+		if r.Cohort != "" && r.State != vault.Destroyed {
 			cohorts[r.Cohort] = true
 		}
 		return nil
@@ -196,7 +199,7 @@ func (h *Handler) conversations(ctx context.Context, ses *vault.Session, c vault
 	for shard := range vault.Shards {
 		in := vault.Range{Listing: vault.CohortListing(ses.Account, c.Kind, c.ID, shard)}
 		err := h.rows(ctx, ses, in, func(r vault.Row) error {
-			if r.Cohort != c.ID || r.State != vault.Settled && r.State != vault.Destroyed {
+			if r.Cohort != c.ID || !r.InCohort() {
 				return nil // it goes on again, and its old place is still in the index
 			}
 			n++
@@ -211,15 +214,15 @@ func (h *Handler) conversations(ctx context.Context, ses *vault.Session, c vault
 
 // unsettled destroys open conversations that are past their time: settling has not got to them, or cannot. The last that
 // came in counts, which is never before the anchor.
-func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, report *Report) error {
-	cohorts, err := ses.CohortAt(ctx, retention.Chat, "")
+func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, kind retention.Kind, report *Report) error {
+	cohorts, err := ses.CohortAt(ctx, kind, "")
 	if err != nil {
 		return err
 	}
 	over := func(at time.Time) bool {
-		return cohorts.Over(retention.CohortOf(at, ses.Policy.Keeps(retention.Chat), ses.Policy.Zone), h.Store.Now())
+		return cohorts.Over(retention.CohortOf(at, ses.Policy.Keeps(kind), ses.Policy.Zone), h.Store.Now())
 	}
-	in := vault.Range{Listing: vault.OpenListing(ses.Account), Below: vault.Before(h.Store.Now().Add(-ses.Policy.Keeps(retention.Chat).AtLeast()))}
+	in := vault.Range{Listing: vault.OpenListing(ses.Account, kind), Below: vault.Before(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()))}
 	return h.rows(ctx, ses, in, func(r vault.Row) error {
 		last, err := h.Store.LastReceived(ctx, r)
 		if err != nil {

@@ -1,8 +1,8 @@
 // Package report answers who may read.
 //
-// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, behind authorize.
+// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, behind authorize.
 //
-// Answers: {"chats": […], "next": …}, newest first, without entries; or one conversation with them. What is past its
+// Answers: {"chats": […], "next": …} or {"tickets": …}, newest first, without entries; or one conversation with them. What is past its
 // time, destroyed or without its keys is not found, whatever the tables still hold.
 //
 // Order: settled conversations stand at their last activity (endedAt), open ones at when they were last known to be

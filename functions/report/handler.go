@@ -4,7 +4,9 @@ import (
 	"context"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/go-json-experiment/json"
@@ -14,16 +16,25 @@ import (
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // The faults of reading.
 var (
 	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrNotFound  = fault.New(fault.NotFound, "chat_not_found", "There is no chat of this id, or its time is over.")
 	ErrParameter = fault.New(fault.Invalid, "parameter_invalid", "A parameter is not as it must be: from and to are RFC 3339 times, state is open or settled, limit is 1 to 100, cursor is the next of an answer.")
-	ErrTooLarge  = fault.New(fault.TooLarge, "chat_too_large", "The chat is larger than an answer can be (4 MB); an extract has it.")
 )
+
+// ErrNotFound is the fault of a conversation that cannot be read, for whatever reason.
+func ErrNotFound(kind retention.Kind) *fault.Fault {
+	return fault.New(fault.NotFound, string(kind)+"_not_found", fmt.Sprintf("There is no %s of this id, or its time is over.", kind))
+}
+
+// ErrTooLarge is the fault of a conversation that is larger than an answer can be.
+func ErrTooLarge(kind retention.Kind) *fault.Fault {
+	return fault.New(fault.TooLarge, string(kind)+"_too_large", fmt.Sprintf("The %s is larger than an answer can be (4 MB); an extract has it.", kind))
+}
 
 // MaxAnswer is the largest answer in bytes: Lambda allows 6 MB with everything that it wraps around it.
 const MaxAnswer = 4 << 20
@@ -82,35 +93,44 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if actor == "" {
 		return 0, nil, ErrForbidden
 	}
+	kind := kindOf(req.RouteKey)
 	ses, err := h.Store.Open(ctx, asked, "")
 	if errors.Is(err, vault.ErrNoAccount) {
-		return 0, nil, ErrNotFound
+		return 0, nil, ErrNotFound(kind)
 	}
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
 	entry := audit.Entry{Account: asked, Actor: "token:" + actor, At: h.Store.Now()}
 	if id, ok := req.PathParameters["id"]; ok {
-		return h.one(ctx, ses, entry, id)
+		return h.one(ctx, ses, entry, kind, id)
 	}
-	return h.list(ctx, ses, entry, req.RawQueryString)
+	return h.list(ctx, ses, entry, kind, req.RawQueryString)
 }
 
-func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry, id string) (int, any, error) {
+// kindOf is what a route reads: its path has the kind's plural behind the account.
+func kindOf(route string) retention.Kind {
+	if strings.Contains(route, "/tickets") {
+		return retention.Ticket
+	}
+	return retention.Chat
+}
+
+func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry, kind retention.Kind, id string) (int, any, error) {
 	record, incarnation, err := vault.ParseID(id)
 	if err != nil {
-		return 0, nil, ErrNotFound
+		return 0, nil, ErrNotFound(kind)
 	}
 	row, ok, err := ses.Row(ctx, record, incarnation)
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	if !ok {
-		return 0, nil, ErrNotFound
+	if !ok || row.Kind != kind {
+		return 0, nil, ErrNotFound(kind)
 	}
 	c, err := ses.Load(ctx, row, nil)
 	if errors.Is(err, vault.ErrUnreadable) {
-		return 0, nil, ErrNotFound
+		return 0, nil, ErrNotFound(kind)
 	}
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
@@ -120,9 +140,9 @@ func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry
 		return 0, nil, err
 	}
 	if len(answer) > MaxAnswer {
-		return 0, nil, ErrTooLarge
+		return 0, nil, ErrTooLarge(kind)
 	}
-	entry.Action, entry.Target, entry.Records = "chat.read", id, 1
+	entry.Action, entry.Target, entry.Records = string(kind)+".read", id, 1
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}

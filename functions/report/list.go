@@ -24,14 +24,28 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// Page is the answer of a list. Next is the cursor of the page that follows, or null.
+// Page is the answer of a list, of chats or of tickets. Next is the cursor of the page that follows, or null.
 type Page struct {
-	Chats []conversation.View `json:"chats"`
-	Next  *string             `json:"next"`
+	Chats   []conversation.View `json:"chats,omitzero"`
+	Tickets []conversation.View `json:"tickets,omitzero"`
+	Next    *string             `json:"next"`
+}
+
+// of is the list of a kind; an empty one is not left out of the answer.
+func (p *Page) of(kind retention.Kind) *[]conversation.View {
+	list := &p.Chats
+	if kind == retention.Ticket {
+		list = &p.Tickets
+	}
+	if *list == nil {
+		*list = []conversation.View{}
+	}
+	return list
 }
 
 // question is what a list was asked for.
 type question struct {
+	kind     retention.Kind
 	from, to time.Time // zero is no bound
 	state    conversation.State
 	limit    int
@@ -40,8 +54,8 @@ type question struct {
 
 var parameters = []string{"from", "to", "state", "limit", "cursor"}
 
-func parseQuestion(raw string) (q question, err error) {
-	q.limit = defaultLimit
+func parseQuestion(kind retention.Kind, raw string) (q question, err error) {
+	q.kind, q.limit = kind, defaultLimit
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return q, ErrParameter
@@ -111,8 +125,8 @@ type candidate struct {
 	position string
 }
 
-func (h *Handler) list(ctx context.Context, ses *vault.Session, entry audit.Entry, raw string) (int, any, error) {
-	q, err := parseQuestion(raw)
+func (h *Handler) list(ctx context.Context, ses *vault.Session, entry audit.Entry, kind retention.Kind, raw string) (int, any, error) {
+	q, err := parseQuestion(kind, raw)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -120,7 +134,7 @@ func (h *Handler) list(ctx context.Context, ses *vault.Session, entry audit.Entr
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	entry.Action, entry.Records = "chat.list", len(page.Chats)
+	entry.Action, entry.Records = string(kind)+".list", len(*page.of(kind))
 	entry.Target = fmt.Sprintf("from=%s to=%s state=%s limit=%d", stamp(q.from), stamp(q.to), q.state, q.limit)
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
@@ -140,8 +154,9 @@ const rounds = 20
 
 // page fills a page from the newest candidates below the cursor.
 func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Page, error) {
-	page := Page{Chats: []conversation.View{}}
-	cohorts, err := ses.Cohorts(ctx, retention.Chat)
+	var page Page
+	chosen := page.of(q.kind)
+	cohorts, err := ses.Cohorts(ctx, q.kind)
 	if err != nil {
 		return page, err
 	}
@@ -162,14 +177,14 @@ func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Pag
 				if err != nil {
 					return page, err
 				}
-				if full = bytes+len(b) > MaxAnswer && len(page.Chats) > 0; full {
+				if full = bytes+len(b) > MaxAnswer && len(*chosen) > 0; full {
 					break
 				}
 				bytes += len(b) + 1
-				page.Chats = append(page.Chats, *v)
+				*chosen = append(*chosen, *v)
 			}
 			q.below = candidates[i].position
-			if len(page.Chats) == q.limit {
+			if len(*chosen) == q.limit {
 				break
 			}
 		}
@@ -180,7 +195,7 @@ func (h *Handler) page(ctx context.Context, ses *vault.Session, q question) (Pag
 		case len(candidates) < q.limit && q.below == last(candidates, q.below):
 			page.Next = nil // that was all
 			return page, nil
-		case len(page.Chats) == q.limit:
+		case len(*chosen) == q.limit:
 			return page, nil
 		}
 	}
@@ -211,7 +226,7 @@ func (h *Handler) candidates(ctx context.Context, ses *vault.Session, cohorts va
 			})
 	}
 	if q.state != conversation.Settled {
-		if err := gather(vault.OpenListing(ses.Account), q.below, time.Time{}); err != nil {
+		if err := gather(vault.OpenListing(ses.Account, q.kind), q.below, time.Time{}); err != nil {
 			return nil, err
 		}
 	}

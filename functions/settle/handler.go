@@ -60,8 +60,8 @@ type Swept struct {
 	Due int `json:"due"`
 }
 
-// Sweep sends to the queue what may have gone idle, of every account. Where there is nothing, an account costs one
-// and a half read units.
+// Sweep sends to the queue what may have gone idle, of every account. Where there is nothing, an account costs two
+// read units.
 func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
 	var failures []error
 	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
@@ -93,14 +93,16 @@ func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) 
 		n, batch = n+len(batch), nil
 		return err
 	}
-	idle := vault.Range{Listing: vault.OpenListing(account), Below: vault.Before(h.Store.Now().Add(-idleAfter(ses, retention.Chat)))}
-	err = h.Store.Places(ctx, idle, func(p vault.Place, _ string) (bool, error) {
-		batch = append(batch, vault.Reference{Account: account, Kind: retention.Chat, Record: p.Record, Incarnation: p.Incarnation})
-		if len(batch) == sweepBatch {
-			return true, flush()
-		}
-		return true, nil
-	})
+	for _, kind := range retention.Conversations() {
+		idle := vault.Range{Listing: vault.OpenListing(account, kind), Below: vault.Before(h.Store.Now().Add(-idleAfter(ses, kind)))}
+		err = errors.Join(err, h.Store.Places(ctx, idle, func(p vault.Place, _ string) (bool, error) {
+			batch = append(batch, vault.Reference{Account: account, Kind: kind, Record: p.Record, Incarnation: p.Incarnation})
+			if len(batch) == sweepBatch {
+				return true, flush()
+			}
+			return true, nil
+		}))
+	}
 	return n, errors.Join(err, flush())
 }
 

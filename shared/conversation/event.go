@@ -19,6 +19,18 @@ const (
 	System  Role = "system"
 )
 
+// Status is how far a ticket has come.
+type Status string
+
+// The statuses. A solved ticket may be taken up again, a closed one is done with; both have ended. Adapters set Ended and
+// Reopened of an event to match.
+const (
+	StatusOpen    Status = "open"
+	StatusPending Status = "pending"
+	StatusSolved  Status = "solved"
+	StatusClosed  Status = "closed"
+)
+
 // Author is who wrote an entry. The name is empty where the sender gave none or the account keeps none.
 type Author struct {
 	Role Role   `json:"role"`
@@ -74,6 +86,8 @@ type Event struct {
 	Reopened bool `json:"reopened,omitzero"`
 	// What the event says about the conversation. Nil or empty says nothing; empty non-nil Tags say that there are none.
 	Subjects   []Subject `json:"subjects,omitzero"`
+	Title      string    `json:"title,omitzero"`
+	Status     Status    `json:"status,omitzero"`
 	Department string    `json:"department,omitzero"`
 	Tags       []string  `json:"tags"`
 	Rating     *int      `json:"rating,omitzero"`

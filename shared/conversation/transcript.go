@@ -26,10 +26,13 @@ type Transcript struct {
 	// WholeUntil is up to when a delivery of the whole conversation speaks for every entry; zero is never.
 	WholeUntil Time      `json:"wholeUntil,omitzero"`
 	Subjects   []Subject `json:"subjects,omitzero"`
-	Department string    `json:"department,omitzero"`
-	Tags       []string  `json:"tags,omitzero"`
-	Rating     *int      `json:"rating,omitzero"`
-	AgentIDs   []string  `json:"agentIds,omitzero"`
+	// Title and Status are a ticket's.
+	Title      string   `json:"title,omitzero"`
+	Status     Status   `json:"status,omitzero"`
+	Department string   `json:"department,omitzero"`
+	Tags       []string `json:"tags,omitzero"`
+	Rating     *int     `json:"rating,omitzero"`
+	AgentIDs   []string `json:"agentIds,omitzero"`
 	// Said lets a late older event not win over what is known.
 	Said    Said    `json:"said,omitzero"`
 	Entries []Entry `json:"entries,omitzero"`
@@ -38,6 +41,8 @@ type Transcript struct {
 // Said is what a transcript remembers of what events said, so that the order in which they come in makes no difference.
 type Said struct {
 	// When each field was last said.
+	Title      Time `json:"title,omitzero"`
+	Status     Time `json:"status,omitzero"`
 	Department Time `json:"department,omitzero"`
 	Tags       Time `json:"tags,omitzero"`
 	Rating     Time `json:"rating,omitzero"`
@@ -127,6 +132,12 @@ func (t *Transcript) describe(e Event) {
 	}
 	wins := func(said Time, compared int) bool {
 		return cmp.Or(e.Time.Compare(said.Time), compared) > 0
+	}
+	if e.Title != "" && wins(t.Said.Title, cmp.Compare(e.Title, t.Title)) {
+		t.Title, t.Said.Title = e.Title, e.Time
+	}
+	if e.Status != "" && wins(t.Said.Status, cmp.Compare(e.Status, t.Status)) {
+		t.Status, t.Said.Status = e.Status, e.Time
 	}
 	if e.Department != "" && wins(t.Said.Department, cmp.Compare(e.Department, t.Department)) {
 		t.Department, t.Said.Department = e.Department, e.Time

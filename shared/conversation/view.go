@@ -22,16 +22,19 @@ type View struct {
 	Source       string `json:"source"`
 	Conversation string `json:"conversation"`
 	// Incarnation counts the lives of the sender's id from 1, Revision how often this life was settled.
-	Incarnation int       `json:"incarnation"`
-	Revision    int       `json:"revision"`
-	StartedAt   Time      `json:"startedAt"`
-	EndedAt     *Time     `json:"endedAt"`
-	SettledAt   *Time     `json:"settledAt"`
-	ExpiresAt   Time      `json:"expiresAt"`
-	Subjects    []Subject `json:"subjects"`
-	Department  string    `json:"department"`
-	Tags        []string  `json:"tags"`
-	Rating      *int      `json:"rating"`
+	Incarnation int   `json:"incarnation"`
+	Revision    int   `json:"revision"`
+	StartedAt   Time  `json:"startedAt"`
+	EndedAt     *Time `json:"endedAt"`
+	SettledAt   *Time `json:"settledAt"`
+	ExpiresAt   Time  `json:"expiresAt"`
+	// Title and Status are a ticket's; absent of other kinds.
+	Title      string    `json:"title,omitzero"`
+	Status     Status    `json:"status,omitzero"`
+	Subjects   []Subject `json:"subjects"`
+	Department string    `json:"department"`
+	Tags       []string  `json:"tags"`
+	Rating     *int      `json:"rating"`
 	// Entries are absent in lists.
 	Entries *[]Entry `json:"entries,omitzero"`
 }
@@ -40,7 +43,7 @@ type View struct {
 func (t Transcript) View() View {
 	v := View{
 		Kind: t.Kind, Source: t.Source, Conversation: t.Conversation, StartedAt: t.StartedAt, Subjects: t.Subjects,
-		Department: t.Department, Tags: t.Tags, Rating: t.Rating, Entries: &t.Entries,
+		Title: t.Title, Status: t.Status, Department: t.Department, Tags: t.Tags, Rating: t.Rating, Entries: &t.Entries,
 	}
 	if t.Ended() {
 		v.EndedAt = &t.EndedAt

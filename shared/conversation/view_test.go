@@ -30,7 +30,7 @@ func full() conversation.Event {
 		Subjects: []conversation.Subject{{
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},
-		Department: "canary-department", Tags: []string{"canary-tag"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
+		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
 	}
 }
 
@@ -179,7 +179,7 @@ func TestViewHasTheFieldsThatAreDocumented(t *testing.T) {
 		of   reflect.Type
 		want string
 	}{
-		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt subjects department tags rating entries"},
+		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt title status subjects department tags rating entries"},
 		{"a subject", reflect.TypeFor[conversation.Subject](), "name email phone visitorId customId"},
 		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private"},
 		{"an author", reflect.TypeFor[conversation.Author](), "role name"},

@@ -224,9 +224,10 @@ type Index struct{ key []byte }
 // NewIndex makes an index of its key.
 func NewIndex(key []byte) Index { return Index{key} }
 
-// RecordID is the id of a conversation: ids of senders can be phone numbers. 32 characters of a–z and 2–7.
-func (x Index) RecordID(source, conversation string) string {
-	return x.name("record", source, conversation)
+// RecordID is the id of a conversation: ids of senders can be phone numbers, and a chat and a ticket may have the same.
+// 32 characters of a–z and 2–7.
+func (x Index) RecordID(source string, kind retention.Kind, conversation string) string {
+	return x.name("record", source, string(kind), conversation)
 }
 
 // EntryID is the name under which an event of a conversation is stored.

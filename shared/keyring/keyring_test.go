@@ -224,12 +224,12 @@ func TestIndex(t *testing.T) {
 		name, got, want string
 		length          int
 	}{
-		{"a record's id", x.RecordID("chatwoot", "4182"), "fhfykknizkhoerl5bssp7tro5lazr57d", 32},
+		{"a record's id", x.RecordID("chatwoot", retention.Chat, "4182"), "cmkhftimhutv2q3jb3slmokdupvylhm3", 32},
 		{"an entry's id", x.EntryID("abcdefghijklmnopqrstuvwxyz234567", "message/1"), "pseq5ahv4kqz64xvgwwxrmkulb", 26},
 		{"a subject", x.Subject("email", "marta@example.com"), "qphwoxeho5pwxhoqabhdfujsnzttujux", 32},
 		{"a fact's id", x.FactID("abcdefghijklmnopqrstuvwxyz234567", 1), "hi4xpnr5i6fbv67jm43f44a23b65lfyo", 32},
 		{"an agent's pseudonym", x.Pseudonym("chatwoot", "a1"), "h2q2ygunnmli5iod", 16},
-		{"a record of nothing", x.RecordID("", ""), "ael7pilpfq5ctiy2qlvyq53z3pavnun2", 32},
+		{"a record of nothing", x.RecordID("", "", ""), "gzx3srnywfvh5jqvzuyicvba4ez4jcba", 32},
 	} {
 		t.Run(tc.name+" stays", func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, tc.got); diff != "" {
@@ -243,14 +243,15 @@ func TestIndex(t *testing.T) {
 	t.Run("names differ whenever a part differs", func(t *testing.T) {
 		other := keyring.NewIndex(key(7))
 		names := map[string]string{
-			"a record":                      x.RecordID("a", "b"),
-			"another source":                x.RecordID("c", "b"),
-			"another conversation":          x.RecordID("a", "c"),
-			"the parts swapped":             x.RecordID("b", "a"),
-			"the first part has all":        x.RecordID("ab", ""),
-			"the second part has all":       x.RecordID("", "ab"),
-			"a NUL between":                 x.RecordID("a\x00", "b"),
-			"another index key":             other.RecordID("a", "b"),
+			"a record":                      x.RecordID("a", "k", "b"),
+			"another source":                x.RecordID("c", "k", "b"),
+			"another kind":                  x.RecordID("a", "l", "b"),
+			"another conversation":          x.RecordID("a", "k", "c"),
+			"the parts swapped":             x.RecordID("b", "k", "a"),
+			"the first part has all":        x.RecordID("akb", "", ""),
+			"the second part has all":       x.RecordID("", "", "akb"),
+			"a NUL between":                 x.RecordID("a\x00", "k", "b"),
+			"another index key":             other.RecordID("a", "k", "b"),
 			"a subject of the same parts":   x.Subject("a", "b"),
 			"another field":                 x.Subject("b", "b"),
 			"another value":                 x.Subject("a", "a"),
@@ -258,7 +259,7 @@ func TestIndex(t *testing.T) {
 			"a fact":                        x.FactID("a", 1),
 			"a fact of another incarnation": x.FactID("a", 2),
 			"a fact of another record":      x.FactID("b", 1),
-			"a record whose id is a number": x.RecordID("a", "1"),
+			"a record whose id is a number": x.RecordID("a", "k", "1"),
 		}
 		for name, n := range maps.Clone(names) {
 			for other, m := range names {
@@ -267,7 +268,7 @@ func TestIndex(t *testing.T) {
 				}
 			}
 		}
-		if x.EntryID("a", "b") == x.RecordID("a", "b")[:26] || x.Pseudonym("a", "b") == x.RecordID("a", "b")[:16] {
+		if x.EntryID("a", "b") == x.RecordID("a", "k", "b")[:26] || x.Pseudonym("a", "b") == x.RecordID("a", "k", "b")[:16] {
 			t.Error("an entry or an agent has the name of a record")
 		}
 	})

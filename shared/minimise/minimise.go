@@ -70,7 +70,7 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 		}
 		e.Tags = tags
 	}
-	e.Department = mask(e.Department)
+	e.Title, e.Department = mask(e.Title), mask(e.Department)
 	subjects := e.Subjects
 	e.Subjects = nil
 	if s == Identified {

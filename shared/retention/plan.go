@@ -11,9 +11,13 @@ type Kind string
 
 // The kinds of data.
 const (
-	Chat Kind = "chat"
-	Fact Kind = "fact"
+	Chat   Kind = "chat"
+	Ticket Kind = "ticket"
+	Fact   Kind = "fact"
 )
+
+// Conversations are the kinds that consist of entries, which settle and are read one by one.
+func Conversations() []Kind { return []Kind{Chat, Ticket} }
 
 // Plan is what the account pays for: how long each kind may be kept at most.
 type Plan string
@@ -25,8 +29,8 @@ const (
 )
 
 var plans = map[Plan]map[Kind]Period{
-	Standard:   {Chat: {Months: 3}, Fact: {Months: 12}},
-	Enterprise: {Chat: {Months: 24}, Fact: {Months: 36}},
+	Standard:   {Chat: {Months: 3}, Ticket: {Months: 24}, Fact: {Months: 12}},
+	Enterprise: {Chat: {Months: 24}, Ticket: {Months: 36}, Fact: {Months: 36}},
 }
 
 // ErrPolicy is returned for a plan, kind or period that no account may have.
@@ -96,7 +100,17 @@ func (p Policy) Expires(kind Kind, c Cohort) time.Time {
 }
 
 // Reopens is how long after its anchor a conversation of the kind that goes on is the same life of it; later begins another.
-func Reopens(Kind) time.Duration { return 24 * time.Hour }
+func Reopens(kind Kind) time.Duration {
+	if kind == Ticket {
+		return 30 * 24 * time.Hour
+	}
+	return 24 * time.Hour
+}
 
 // Idle is how long after its last entry a conversation of the kind counts as over.
-func Idle(Kind) time.Duration { return 30 * time.Minute }
+func Idle(kind Kind) time.Duration {
+	if kind == Ticket {
+		return 30 * 24 * time.Hour
+	}
+	return 30 * time.Minute
+}

@@ -8,7 +8,7 @@
 //	demo#cohort#chat#              2026-11-21        cohort key, boundaries, zone
 //	demo#cohort#chat#              ~destroyed        everything before this instant is destroyed
 //	demo#conversation#<record>     0001              state, generation, own keys of one incarnation
-//	  index listing: demo#open#                      position 1763757000000#<record>#0001    (last known activity)
+//	  index listing: demo#open#chat#                 position 1763757000000#<record>#0001    (last known activity)
 //	                 demo#chat#2026-11-21#3#         position (anchor)                        (settled)
 //
 //	table records

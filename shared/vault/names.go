@@ -54,8 +54,10 @@ func SubjectPartition(account, blind string) string { return account + "#subject
 // FactPartition is the partition of the facts of one cohort.
 func FactPartition(account, cohort string) string { return account + "#fact#" + cohort + "#" }
 
-// OpenListing is the index partition of an account's open conversations.
-func OpenListing(account string) string { return account + "#open#" }
+// OpenListing is the index partition of an account's open conversations of a kind.
+func OpenListing(account string, kind retention.Kind) string {
+	return account + "#open#" + string(kind) + "#"
+}
 
 // CohortListing is one index partition of a cohort's settled conversations.
 func CohortListing(account string, kind retention.Kind, cohort string, shard int) string {

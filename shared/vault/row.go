@@ -46,6 +46,8 @@ type Row struct {
 	Active time.Time
 	// SettledAt is when the last revision was settled.
 	SettledAt time.Time
+	// listed is the index partition in which the row stands.
+	listed string
 }
 
 // Key is the primary key of the row.
@@ -118,7 +120,7 @@ func (r Row) Item() attr.Item {
 	item["generation"] = attr.N(r.Generation)
 	item["own"] = attr.Map(OwnAttribute(r.Own))
 	item["since"] = attr.Time(r.Since)
-	item["listing"] = attr.S(OpenListing(r.Account))
+	item["listing"] = attr.S(OpenListing(r.Account, r.Kind))
 	item["position"] = attr.S(Position(r.Active, r.ID, r.Incarnation))
 	return item
 }
@@ -135,6 +137,7 @@ func (s *Store) readRow(account string, item attr.Item) (Row, error) {
 		State:  State(attr.GetS(item, "state")), Generation: attr.GetN(item, "generation"), Own: map[int64][]byte{},
 		Revision: int(attr.GetN(item, "revision")), Cohort: attr.GetS(item, "cohort"), FactCohort: attr.GetS(item, "factCohort"),
 		Since: attr.GetTime(item, "since"), Known: attr.GetTime(item, "known"), SettledAt: attr.GetTime(item, "settledAt"),
+		listed: attr.GetS(item, "listing"),
 	}
 	own := attr.GetMap(item, "own")
 	for generation := range own {
@@ -209,3 +212,7 @@ func (ses *Session) RowsAt(ctx context.Context, places []Place) ([]Row, error) {
 
 // Listing is the index partition of the row once it is settled.
 func (r Row) Listing() string { return CohortListing(r.Account, r.Kind, r.Cohort, shardOf(r.ID)) }
+
+// InCohort says whether the row stands in the index among those of its cohort: settled there, or being settled there for the
+// first time.
+func (r Row) InCohort() bool { return r.Cohort != "" && r.listed == r.Listing() }

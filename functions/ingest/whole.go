@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// whole says whether an event tells a conversation from its beginning to its end. If nothing is known of it yet, its record
+// can be written at once, and not first as an event that settling reads, writes once more and deletes.
+func whole(e conversation.Event) bool {
+	return e.Whole && e.Ended && len(e.Entries) > 0 && conversation.Transcript{}.Fold([]conversation.Event{e}).Ended()
+}
+
+// record makes the record of a whole conversation as settling would, of the first event that comes of it. ok is false where
+// it has to go the usual way: another writer was faster, or its time is over.
+//
+// The row comes first, as being settled and at its last place in the index, so that two writers cannot both make a record,
+// and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
+// settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
+// finds the row and goes the usual way.
+func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event) (ok bool, err error) {
+	t := conversation.Transcript{}.Fold([]conversation.Event{e})
+	cohort, err := ses.JoinCohort(ctx, e.Kind, t.Anchor.Time)
+	if errors.Is(err, vault.ErrOver) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	row := ses.NewRow(id, e.Kind, 1, e.Time.Time)
+	row.State, row.Cohort = vault.Settling, cohort.ID
+	item := row.Item()
+	item["cohort"], item["listing"] = attr.S(row.Cohort), attr.S(row.Listing())
+	item["position"] = attr.S(vault.Position(t.Anchor.Time, row.ID, row.Incarnation))
+	_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &h.Store.Tables.Keys, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	if vault.IsConditionFailed(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	pointers := ses.Pointers(t)
+	if _, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{}); err != nil {
+		return false, err
+	}
+	if err := ses.PutPointers(ctx, row, pointers, nil, cohort); err != nil {
+		return false, err
+	}
+	if row.FactCohort, err = ses.PutFact(ctx, row, t); err != nil {
+		return false, err
+	}
+	row.Known = latest(t.KnownUntil().Time, e.Time.Time)
+	if ok, err = h.commit(ctx, ses, row); err != nil || !ok {
+		return false, err
+	}
+	// Settling finds it settled, and publishes it.
+	return true, h.Queue.Settle(ctx, reference(row))
+}
+
+// commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
+// where that settling has begun already, it may not have, and ok is false.
+func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row) (ok bool, err error) {
+	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &h.Store.Tables.Keys, Key: row.Key(),
+		UpdateExpression:         aws.String("SET #state = :settled, revision = :one, factCohort = :factCohort, known = :known, settledAt = :now"),
+		ConditionExpression:      aws.String("generation = :generation AND #state = :settling"),
+		ExpressionAttributeNames: map[string]string{"#state": "state"},
+		ExpressionAttributeValues: attr.Item{
+			":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
+			":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(h.Store.Now()),
+		},
+	})
+	if !vault.IsConditionFailed(err) {
+		return err == nil, err
+	}
+	now, ok, err := ses.Row(ctx, row.ID, row.Incarnation)
+	return ok && now.Generation == row.Generation && now.State == vault.Open, err
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
