@@ -26,7 +26,8 @@ func (v *vault) addIngest() {
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
+			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:PutItem"),
 			v.wraps("kms:Decrypt"),
 			v.maySend(v.ingestQueue, v.settleQueue),

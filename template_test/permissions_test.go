@@ -64,7 +64,8 @@ var granted = map[string][]grant{
 	"ingest": {
 		{on: "control", actions: "dynamodb:BatchGetItem"},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
-		{on: "keys", actions: "dynamodb:PutItem dynamodb:UpdateItem", when: chats},
+		{on: "keys", actions: "dynamodb:PutItem", when: both},
+		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},
 		{on: "records", actions: "dynamodb:GetItem dynamodb:PutItem"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},

@@ -1,7 +1,7 @@
 // Package edge is what the functions share of being called: HTTP by way of API Gateway, queues, and the log. An error is
 // logged here, once, and rendered as its kind's status with a stable code and a sentence:
 //
-//	{"error": {"code": "signature_invalid", "message": "The delivery is not signed with …"}}
+//	{"error": {"code": "signature_invalid", "message": "The delivery is not signed with …"}, "message": "…"}
 package edge
 
 import (
@@ -122,16 +122,19 @@ func Cause(err error) string {
 	return err.Error()
 }
 
+// errorAnswer has the message twice: API Gateway's own answers (no token, over its throttle) have it at the top and nothing
+// else, so that every error of the API has it there.
 type errorAnswer struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	} `json:"error"`
+	Message string `json:"message"`
 }
 
 func errorBody(f *fault.Fault) any {
 	var e errorAnswer
-	e.Error.Code, e.Error.Message = f.Code, f.Message
+	e.Error.Code, e.Error.Message, e.Message = f.Code, f.Message, f.Message
 	return e
 }
 

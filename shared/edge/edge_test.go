@@ -127,7 +127,7 @@ func logged(t *testing.T) *bytes.Buffer {
 	return &log
 }
 
-const internal = `{"error":{"code":"internal","message":"Something went wrong here; the request id in the answer's header names it in the log."}}` + "\n"
+const internal = `{"error":{"code":"internal","message":"Something went wrong here; the request id in the answer's header names it in the log."},"message":"Something went wrong here; the request id in the answer's header names it in the log."}` + "\n"
 
 type secretive struct{ Content string }
 
@@ -141,10 +141,10 @@ func TestHTTP(t *testing.T) {
 		log    string // how many lines of which level; empty: none
 	}{
 		{"an answer", func() (int, any, error) { return http.StatusAccepted, map[string]int{"accepted": 1}, nil }, 202, `{"accepted":1}` + "\n", ""},
-		{"a fault", func() (int, any, error) { return 0, nil, taken }, 409, `{"error":{"code":"taken","message":"It is taken."}}` + "\n", "INFO"},
-		{"a fault and an answer, which is not told", func() (int, any, error) { return 200, "canary", taken }, 409, `{"error":{"code":"taken","message":"It is taken."}}` + "\n", "INFO"},
+		{"a fault", func() (int, any, error) { return 0, nil, taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
+		{"a fault and an answer, which is not told", func() (int, any, error) { return 200, "canary", taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
 		{"a fault whose cause is not told", func() (int, any, error) { return 0, nil, edge.ErrUnavailable.Because(errors.New("throttled")) }, 503,
-			`{"error":{"code":"unavailable","message":"The vault cannot do this right now; try again in a moment."}}` + "\n", "ERROR"},
+			`{"error":{"code":"unavailable","message":"The vault cannot do this right now; try again in a moment."},"message":"The vault cannot do this right now; try again in a moment."}` + "\n", "ERROR"},
 		{"an error that nobody knows", func() (int, any, error) { return 200, nil, fmt.Errorf("read: %w", io.ErrUnexpectedEOF) }, 500, internal, "ERROR"},
 		{"a panic with content", func() (int, any, error) { panic("canary") }, 500, internal, "ERROR"},
 		{"a panic with a value of content", func() (int, any, error) { panic(secretive{"canary"}) }, 500, internal, "ERROR"},
@@ -202,7 +202,7 @@ func TestErrorAnswer(t *testing.T) {
 		name, want string
 		err        error
 	}{
-		{"a fault", `{"error":{"code":"body_encoding","message":"The body is not valid base64."}}`, fmt.Errorf("read: %w", edge.ErrBodyEncoding)},
+		{"a fault", `{"error":{"code":"body_encoding","message":"The body is not valid base64."},"message":"The body is not valid base64."}`, fmt.Errorf("read: %w", edge.ErrBodyEncoding)},
 		{"an error that nobody knows", strings.TrimSpace(internal), errors.New("canary")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
