@@ -49,17 +49,21 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	if err != nil {
 		return false, err
 	}
-	pointers := ses.Pointers(t)
-	if _, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{}); err != nil {
-		return false, err
-	}
-	if err := ses.PutPointers(ctx, row, pointers, nil, cohort); err != nil {
-		return false, err
-	}
-	if row.FactCohort, err = ses.PutFact(ctx, row, t); err != nil {
-		return false, err
-	}
 	row.Known = latest(t.KnownUntil().Time, e.Time.Time)
+	pointers := ses.Pointers(t)
+	_, err = ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
+	if err == nil {
+		err = ses.PutPointers(ctx, row, pointers, nil, cohort)
+	}
+	if err == nil {
+		row.FactCohort, err = ses.PutFact(ctx, row, t)
+	}
+	if errors.Is(err, vault.ErrFenced) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
 	if ok, err = h.commit(ctx, ses, row); err != nil || !ok {
 		return false, err
 	}
