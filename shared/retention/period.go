@@ -3,10 +3,11 @@ package retention
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/supportvault/supportvault/shared/lazyregexp"
 )
 
 // ErrPeriod is returned for a text that is no period this package understands.
@@ -24,11 +25,11 @@ type Period struct {
 // longer than any law that this project knows of.
 const maxMonths, maxDays, maxMinutes = 1200, 36_525, 36_525 * 24 * 60
 
-var periodForm = regexp.MustCompile(`^P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?)?$`)
+var periodForm = lazyregexp.New(`^P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?)?$`)
 
 // ParsePeriod reads an ISO 8601 duration of years, months, weeks, days, hours and minutes; zero is refused.
 func ParsePeriod(s string) (Period, error) {
-	m := periodForm.FindStringSubmatch(s)
+	m := periodForm().FindStringSubmatch(s)
 	if m == nil || strings.HasSuffix(s, "T") {
 		return Period{}, ErrPeriod
 	}

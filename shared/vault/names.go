@@ -3,12 +3,12 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/lazyregexp"
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
@@ -71,7 +71,7 @@ func Position(at time.Time, record string, incarnation int) string {
 	return fmt.Sprintf("%013d#%s#%s", max(0, at.UnixMilli()), record, incarnationKey(incarnation))
 }
 
-var positionForm = regexp.MustCompile(`^(\d{13})#([a-z2-7]{32})#(\d{4})$`)
+var positionForm = lazyregexp.New(`^(\d{13})#([a-z2-7]{32})#(\d{4})$`)
 
 // ErrPosition is returned for a text that is no position.
 var ErrPosition = errors.New("not a position")
@@ -85,7 +85,7 @@ type Place struct {
 
 // ParsePosition reads a position.
 func ParsePosition(s string) (Place, error) {
-	m := positionForm.FindStringSubmatch(s)
+	m := positionForm().FindStringSubmatch(s)
 	if m == nil {
 		return Place{}, ErrPosition
 	}
@@ -94,7 +94,7 @@ func ParsePosition(s string) (Place, error) {
 	return Place{At: time.UnixMilli(ms).UTC(), Record: m[2], Incarnation: incarnation}, nil
 }
 
-var idForm = regexp.MustCompile(`^([a-z2-7]{32})-([1-9]\d{0,3})$`)
+var idForm = lazyregexp.New(`^([a-z2-7]{32})-([1-9]\d{0,3})$`)
 
 // ErrID is returned for a text that is no id of a conversation.
 var ErrID = errors.New("not the id of a conversation")
@@ -104,7 +104,7 @@ func ID(record string, incarnation int) string { return record + "-" + strconv.I
 
 // ParseID reads what ID wrote.
 func ParseID(s string) (record string, incarnation int, err error) {
-	m := idForm.FindStringSubmatch(s)
+	m := idForm().FindStringSubmatch(s)
 	if m == nil {
 		return "", 0, ErrID
 	}

@@ -3,9 +3,9 @@ package vault
 import (
 	"encoding/json"
 	"errors"
-	"regexp"
 
 	"github.com/supportvault/supportvault/shared/account"
+	"github.com/supportvault/supportvault/shared/lazyregexp"
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
@@ -29,12 +29,12 @@ func (r Reference) String() string {
 // ErrReference is returned for a text that is no reference.
 var ErrReference = errors.New("not a reference to a conversation")
 
-var recordForm = regexp.MustCompile(`^[a-z2-7]{32}$`)
+var recordForm = lazyregexp.New(`^[a-z2-7]{32}$`)
 
 // ParseReference reads what String wrote.
 func ParseReference(s string) (Reference, error) {
 	var r Reference
-	if err := json.Unmarshal([]byte(s), &r); err != nil || !account.ValidID(r.Account) || !recordForm.MatchString(r.Record) || r.Incarnation < 1 {
+	if err := json.Unmarshal([]byte(s), &r); err != nil || !account.ValidID(r.Account) || !recordForm().MatchString(r.Record) || r.Incarnation < 1 {
 		return Reference{}, ErrReference
 	}
 	return r, nil
