@@ -64,7 +64,7 @@ invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
 
 ##@ Tests
 
-.PHONY: test lint unit store oracle template e2e fuzz
+.PHONY: test lint unit store oracle template e2e bench fuzz
 test: check-test $(LOCAL) ## everything that must pass, as CI runs it
 	@$(MAKE) lint
 	$(call title,unit tests$(comma) fuzz seeds and the store on DynamoDB Local)
@@ -80,11 +80,11 @@ lint: ## gofmt, vet, staticcheck
 	$(call title,gofmt)
 	@bad=$$($(OUR_GO) | xargs gofmt -l); [ -z "$$bad" ] || { printf 'not formatted, remedy: gofmt -w\n%s\n' "$$bad" >&2; exit 1; }
 	$(call title,vet)
-	@go vet ./...
+	@go vet -tags bench ./...
 	@go -C infra vet -tags e2e ./...
 	@go -C shared/seal/oracle vet ./...
 	$(call title,staticcheck)
-	@go tool staticcheck ./...
+	@go tool staticcheck -tags bench ./...
 	@go build -o .local/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	@cd infra && ../.local/bin/staticcheck -tags e2e ./...
 
@@ -106,6 +106,13 @@ template: synth ## the tests of the stack and of its templates
 e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
 	$(call title,end to end)
 	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
+
+bench: check-test build-local ## [JSON=1] [ONLY=part]: what things cost, each beside a rival or a limit, in one table
+	@exec $(LOCAL) dynamodb -- env $(if $(JSON),BENCH_JSON=1) BENCH_ONLY='$(ONLY)' go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' ./functions/
+
+.PHONY: build-local
+build-local: $(LOCAL)
+	@exec $(LOCAL) build -flavour local
 
 fuzz: $(LOCAL) ## [T=30m] [ONLY=name]: every fuzz target, sharing the time; commit what appears under testdata/fuzz
 	@exec $(LOCAL) fuzz -time $(T) $(call flag,only,$(ONLY))

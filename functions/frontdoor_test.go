@@ -22,11 +22,16 @@ var codeForm = regexp.MustCompile(`^[a-z][a-z_]*$`)
 // refusal is the code of an answer of the error shape.
 func refusal(t testing.TB, name string, status int, answer string) string {
 	t.Helper()
-	var e map[string]map[string]string
-	if err := json.Unmarshal([]byte(answer), &e); err != nil || len(e) != 1 || len(e["error"]) != 2 || !codeForm.MatchString(e["error"]["code"]) || e["error"]["message"] == "" {
+	var e struct {
+		Error   struct{ Code, Message string }
+		Message string
+	}
+	d := json.NewDecoder(strings.NewReader(answer))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil || !codeForm.MatchString(e.Error.Code) || e.Message == "" || e.Error.Message != e.Message {
 		t.Errorf("%s: %d %s", name, status, answer)
 	}
-	return e["error"]["code"]
+	return e.Error.Code
 }
 
 // unwritten is every table, object and queue; a request that is refused changes none of it.

@@ -22,13 +22,13 @@ var errMoving = errors.New("ingest: the conversation keeps moving")
 // store writes one event so that no settling can miss it; package vault draws the protocol.
 func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
 	record := ses.Index.RecordID(e.Source, e.Kind, e.Conversation)
-	if whole(e) {
+	if t, ok := whole(e); ok {
 		rows, err := ses.Rows(ctx, record)
 		if err != nil {
 			return false, err
 		}
 		if len(rows) == 0 {
-			if ok, err := h.record(ctx, ses, record, e); ok || err != nil {
+			if ok, err := h.record(ctx, ses, record, e, t); ok || err != nil {
 				return false, err
 			}
 		}

@@ -10,13 +10,18 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// whole says whether an event tells a conversation from its beginning to its end. If nothing is known of it yet, its record
-// can be written at once, and not first as an event that settling reads, writes once more and deletes.
-func whole(e conversation.Event) bool {
-	return e.Whole && e.Ended && len(e.Entries) > 0 && conversation.Transcript{}.Fold([]conversation.Event{e}).Ended()
+// whole is the transcript of an event that tells a conversation from its beginning to its end. If nothing is known of it yet,
+// its record can be written at once, and not first as an event that settling reads, writes once more and deletes.
+func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
+	if !e.Whole || !e.Ended || len(e.Entries) == 0 {
+		return t, false
+	}
+	t = t.Fold([]conversation.Event{e})
+	return t, t.Ended()
 }
 
 // record makes the record of a whole conversation as settling would, of the first event that comes of it. ok is false where
@@ -26,14 +31,14 @@ func whole(e conversation.Event) bool {
 // and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
-func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event) (ok bool, err error) {
-	t := conversation.Transcript{}.Fold([]conversation.Event{e})
-	cohort, err := ses.JoinCohort(ctx, e.Kind, t.Anchor.Time)
-	if errors.Is(err, vault.ErrOver) {
-		return false, nil
-	}
+func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript) (ok bool, err error) {
+	joined, err := ses.JoinCohorts(ctx, t.Anchor.Time, e.Kind, retention.Fact)
 	if err != nil {
 		return false, err
+	}
+	cohort, ok := joined[e.Kind]
+	if !ok {
+		return false, nil
 	}
 	row := ses.NewRow(id, e.Kind, 1, e.Time.Time)
 	row.State, row.Cohort = vault.Settling, cohort.ID
@@ -56,7 +61,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 		err = ses.PutPointers(ctx, row, pointers, nil, cohort)
 	}
 	if err == nil {
-		row.FactCohort, err = ses.PutFact(ctx, row, t)
+		row.FactCohort, err = ses.PutFact(ctx, row, t, joined[retention.Fact])
 	}
 	if errors.Is(err, vault.ErrFenced) {
 		return false, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -97,12 +98,13 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	for _, e := range c.Events {
 		row.Known = latest(row.Known, e.Time.Time)
 	}
-	cohort, err := ses.JoinCohort(ctx, row.Kind, c.Anchor.Time)
-	if errors.Is(err, vault.ErrOver) {
-		return h.destroy(ctx, row)
-	}
+	joined, err := ses.JoinCohorts(ctx, c.Anchor.Time, row.Kind, retention.Fact)
 	if err != nil {
 		return err
+	}
+	cohort, ok := joined[row.Kind]
+	if !ok {
+		return h.destroy(ctx, row)
 	}
 	revision := row.Revision
 	if c.News || revision == 0 || c.Record.Revision > revision { // the last: a settling was interrupted
@@ -116,7 +118,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err := ses.PutPointers(ctx, row, pointers, c.Record.Pointers, cohort); err != nil {
 		return err
 	}
-	factCohort, err := ses.PutFact(ctx, row, c.Transcript)
+	factCohort, err := ses.PutFact(ctx, row, c.Transcript, joined[retention.Fact])
 	if err != nil {
 		return err
 	}

@@ -26,17 +26,22 @@ var (
 
 // Unmarshal reads one JSON value into v. Fields that v does not have are passed over.
 func Unmarshal(body []byte, v any) error {
-	if err := check(body); err != nil {
+	if err := Check(body); err != nil {
 		return err
 	}
+	return Read(body, v)
+}
+
+// Read is Unmarshal of a body that Check has passed, for who reads it more than once.
+func Read(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return ErrShape // the library's text may quote the body
 	}
 	return nil
 }
 
-// check walks the whole value once, so that what v passes over is checked too.
-func check(body []byte) error {
+// Check walks the whole value once, so that what is passed over later is checked too.
+func Check(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	for {
 		if _, err := dec.ReadToken(); err != nil {

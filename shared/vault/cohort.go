@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -74,10 +73,17 @@ func (ses *Session) Cohorts(ctx context.Context, kind retention.Kind) (Cohorts, 
 
 // CohortAt reads one cohort, if its row exists, and up to when all are destroyed.
 func (ses *Session) CohortAt(ctx context.Context, kind retention.Kind, id string) (Cohorts, error) {
+	return ses.CohortsAt(ctx, kind, []string{id})
+}
+
+// CohortsAt is CohortAt of up to 99 cohorts, in no order; the empty id is that of none.
+func (ses *Session) CohortsAt(ctx context.Context, kind retention.Kind, ids []string) (Cohorts, error) {
 	pk := cohortPartition(ses.Account, kind)
 	keys := []attr.Item{attr.Key(pk, destroyedRow)}
-	if id != "" {
-		keys = append(keys, attr.Key(pk, id))
+	for _, id := range ids {
+		if id != "" {
+			keys = append(keys, attr.Key(pk, id))
+		}
 	}
 	all := Cohorts{policy: ses.Policy.Policy, kind: kind}
 	rows, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
@@ -98,7 +104,7 @@ func (c *Cohorts) add(kind retention.Kind, item attr.Item) error {
 		c.Destroyed = attr.GetTime(item, "until")
 		return nil
 	}
-	zone, err := time.LoadLocation(attr.GetS(item, "zone"))
+	zone, err := retention.Zone(attr.GetS(item, "zone"))
 	if err != nil {
 		return fmt.Errorf("vault: cohort: %w", err)
 	}
@@ -122,36 +128,60 @@ func (ses *Session) cohortKey(c Cohort) ([]byte, error) {
 	return key, nil
 }
 
-// ErrOver is returned where something would go into a cohort whose time is over.
-var ErrOver = errors.New("vault: the cohort's time is over")
-
-// JoinCohort is the cohort of an anchor, made if it does not exist. A cohort that was destroyed is never made again.
-func (ses *Session) JoinCohort(ctx context.Context, kind retention.Kind, anchor time.Time) (Cohort, error) {
-	wanted := retention.CohortOf(anchor, ses.Policy.Keeps(kind), ses.Policy.Zone)
-	all, err := ses.CohortAt(ctx, kind, wanted.ID)
+// JoinCohorts are the cohorts of an anchor for several kinds, made if they do not exist. A kind whose cohort is over or
+// destroyed has none: it is never made again.
+func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...retention.Kind) (map[retention.Kind]Cohort, error) {
+	wanted, keys := map[retention.Kind]retention.Cohort{}, []attr.Item(nil)
+	for _, kind := range kinds {
+		wanted[kind] = retention.CohortOf(anchor, ses.Policy.Keeps(kind), ses.Policy.Zone)
+		pk := cohortPartition(ses.Account, kind)
+		keys = append(keys, attr.Key(pk, destroyedRow), attr.Key(pk, wanted[kind].ID))
+	}
+	rows, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
 	if err != nil {
-		return Cohort{}, err
+		return nil, err
 	}
-	if c, ok := all.Find(wanted.ID); ok {
-		if c.Destroyed() || all.Over(c.Cohort, ses.Now()) {
-			return Cohort{}, ErrOver
+	joined := map[retention.Kind]Cohort{}
+	for _, kind := range kinds {
+		all := Cohorts{policy: ses.Policy.Policy, kind: kind}
+		for _, item := range rows[ses.store.Tables.Keys] {
+			if attr.GetS(item, "pk") != cohortPartition(ses.Account, kind) {
+				continue
+			}
+			if err := all.add(kind, item); err != nil {
+				return nil, err
+			}
 		}
-		return c, nil
+		if c, ok := all.Find(wanted[kind].ID); ok {
+			if !c.Destroyed() && !all.Over(c.Cohort, ses.Now()) {
+				joined[kind] = c
+			}
+			continue
+		}
+		if all.Over(wanted[kind], ses.Now()) {
+			continue
+		}
+		c, err := ses.makeCohort(ctx, kind, wanted[kind])
+		if IsConditionFailed(err) { // another made it meanwhile
+			return ses.JoinCohorts(ctx, anchor, kinds...)
+		}
+		if err != nil {
+			return nil, err
+		}
+		joined[kind] = c
 	}
-	if all.Over(wanted, ses.Now()) {
-		return Cohort{}, ErrOver
-	}
+	return joined, nil
+}
+
+func (ses *Session) makeCohort(ctx context.Context, kind retention.Kind, cohort retention.Cohort) (Cohort, error) {
 	pk := cohortPartition(ses.Account, kind)
-	c := Cohort{Cohort: wanted, Kind: kind, wrapped: ses.Key.Wrap(place(pk, wanted.ID), keyring.NewKey())}
-	item := attr.Key(pk, wanted.ID)
-	item["key"], item["zone"] = attr.B(c.wrapped), attr.S(wanted.Start.Location().String())
-	item["start"], item["end"] = attr.Time(wanted.Start), attr.Time(wanted.End)
-	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+	c := Cohort{Cohort: cohort, Kind: kind, wrapped: ses.Key.Wrap(place(pk, cohort.ID), keyring.NewKey())}
+	item := attr.Key(pk, cohort.ID)
+	item["key"], item["zone"] = attr.B(c.wrapped), attr.S(cohort.Start.Location().String())
+	item["start"], item["end"] = attr.Time(cohort.Start), attr.Time(cohort.End)
+	_, err := ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Keys, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
-	if IsConditionFailed(err) { // another made it meanwhile
-		return ses.JoinCohort(ctx, kind, anchor)
-	}
 	return c, err
 }
 

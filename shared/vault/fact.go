@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -62,15 +61,11 @@ func (ses *Session) fact(t conversation.Transcript) Fact {
 	return f
 }
 
-// PutFact writes the fact of a conversation in place of that of the revision before, and answers the cohort it stands in;
-// empty where the time of facts of that day is over already.
-func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcript) (cohort string, err error) {
-	c, err := ses.JoinCohort(ctx, retention.Fact, t.Anchor.Time)
-	if errors.Is(err, ErrOver) {
+// PutFact writes the fact of a conversation into a cohort, in place of that of the revision before, and answers the cohort's
+// id; empty where there is no cohort, because the time of facts of that day is over already.
+func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcript, c Cohort) (cohort string, err error) {
+	if c.ID == "" {
 		return "", ses.deleteFact(ctx, r, "")
-	}
-	if err != nil {
-		return "", err
 	}
 	key, err := ses.cohortKey(c)
 	if err != nil {
