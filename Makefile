@@ -119,7 +119,7 @@ fuzz: $(LOCAL) ## [T=30m] [ONLY=name]: every fuzz target, sharing the time; comm
 
 ##@ Building and AWS
 
-.PHONY: check install build synth deploy clean
+.PHONY: check install build synth doctor diff deploy logs clean
 check: check-test ## look for the tools that all of this needs
 
 install: check-test $(LOCAL) ## MiniStack, the CDK CLI and DynamoDB Local, pinned, into .local/
@@ -131,8 +131,18 @@ build: $(LOCAL) ## [FLAVOUR=arm64|local]: the functions, into .build/
 synth: $(LOCAL) ## the templates of all stages, into cdk.out/
 	@exec $(LOCAL) synth
 
-deploy: check-run $(LOCAL) ## STAGE=dev|prod [REGION=us-east-2] [ALARM_EMAIL=…]: the stack to AWS, with your credentials
-	@exec $(LOCAL) deploy $(where) $(call flag,alarm-email,$(ALARM_EMAIL))
+# MAIL_FROM and ALARM_EMAIL stay as deployed unless they are given; `none` takes one away.
+doctor: $(LOCAL) ## [STAGE=local] [MAIL_FROM=] [DOMAIN=] [JSON=1]: what is missing, before and after a deployment
+	@exec $(LOCAL) doctor $(where) $(if $(JSON),-json) $(call flag,mail-from,$(MAIL_FROM)) $(call flag,domain,$(DOMAIN))
+
+diff: check-run $(LOCAL) ## [STAGE=local] [MAIL_FROM=] [ALARM_EMAIL=]: what a deployment would change; fails if that is anything
+	@exec $(LOCAL) diff $(where) $(call flag,mail-from,$(MAIL_FROM)) $(call flag,alarm-email,$(ALARM_EMAIL))
+
+deploy: $(LOCAL) ## STAGE=dev|prod [REGION=us-east-2] [MAIL_FROM=] [ALARM_EMAIL=] [FORCE=1]: the stack to AWS, between two doctors
+	@exec $(LOCAL) deploy $(where) $(call flag,mail-from,$(MAIL_FROM)) $(call flag,alarm-email,$(ALARM_EMAIL)) $(if $(FORCE),-force)
+
+logs: $(LOCAL) ## [STAGE=local] [FN=ingest] [SINCE=1h] [FOLLOW=1] [JSON=1]: what the functions logged, by time
+	@exec $(LOCAL) logs $(where) $(call flag,fn,$(FN)) $(call flag,since,$(SINCE)) $(if $(FOLLOW),-follow) $(if $(JSON),-json)
 
 clean: ## what was built, but not what was installed
 	rm -rf .build cdk.out

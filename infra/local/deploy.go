@@ -7,9 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 )
 
 // bring brings the home's stack up: tools, functions, emulator, deployment. What does not depend on each other runs at
@@ -163,34 +161,4 @@ func bringDown(h home, p *progress) error {
 		return err
 	}
 	return errors.Join(remove(h.state()), remove(h.outputs()), remove(h.stackOutputs()), os.RemoveAll(h.tmp()))
-}
-
-// deployCommand deploys to AWS, with the person's own credentials and their consent to changed permissions.
-func deployCommand(ctx context.Context, root string, args []string) error {
-	flags := flag.NewFlagSet("deploy", flag.ContinueOnError)
-	stage := flags.String("stage", "", "dev or prod")
-	region := regionFlag(flags)
-	alarmEmail := flags.String("alarm-email", "", "who gets the alarms; without it the alarms' topic has no subscriber")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if !slices.Contains(awsStages, *stage) {
-		return fmt.Errorf("make deploy STAGE=dev|prod deploys to AWS (got %q); the stage local is for this machine: make up", *stage)
-	}
-	h, p := mainHome(root), newProgress()
-	if err := cdkCLI.ensure(ctx, h, p); err != nil {
-		return err
-	}
-	if err := build(ctx, h, p, "arm64"); err != nil {
-		return err
-	}
-	args = []string{"deploy", "--all", "--output", filepath.Join("cdk.out", "deploy-"+*stage),
-		"-c", "stage=" + *stage, "-c", "region=" + *region}
-	if *alarmEmail != "" {
-		args = append(args, "-c", "alarmEmail="+*alarmEmail)
-	}
-	// In this program's process group, so that the CLI may ask on the terminal.
-	cmd := exec.CommandContext(ctx, h.cdk(), args...)
-	cmd.Dir, cmd.Env = root, cdkEnviron(h, os.Environ())
-	return openly(cmd)
 }
