@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -62,7 +63,13 @@ func readTime(value string) (t time.Time, write func(time.Time) string, ok bool)
 			return strconv.FormatFloat(float64(t.UnixMicro())/1e6, 'f', decimals, 64)
 		}, err == nil
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05.000Z07:00", time.RFC3339Nano, "2006-01-02 15:04:05 MST"} {
+	// As many digits behind the point as there are.
+	fraction := ""
+	if point := strings.IndexByte(value, '.'); point > 0 {
+		digits := len(value[point+1:]) - len(strings.TrimLeft(value[point+1:], "0123456789"))
+		fraction = "." + strings.Repeat("0", digits)
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05" + fraction + "Z07:00", "2006-01-02 15:04:05 MST"} {
 		if t, err := time.Parse(`"`+layout+`"`, value); err == nil {
 			return t, func(t time.Time) string { return t.UTC().Format(`"` + layout + `"`) }, true
 		}
@@ -78,13 +85,22 @@ func conversation(payload []byte) string {
 	var p struct {
 		ChatID       string `json:"chatId"`
 		Chat         id     `json:"chat"`
+		Ticket       id     `json:"ticket"`
 		Conversation id     `json:"conversation"`
+		Detail       id     `json:"detail"` // before the id beside it, which is the event's
+		Events       []struct {
+			Conversation any `json:"conversation"`
+		} `json:"events"`
 		id
 	}
 	if json.Unmarshal(payload, &p) != nil {
 		return ""
 	}
-	for _, candidate := range []any{p.ChatID, p.Chat.ID, p.Conversation.ID, p.ID} {
+	candidates := []any{p.ChatID, p.Chat.ID, p.Ticket.ID, p.Conversation.ID, p.Detail.ID}
+	for _, e := range p.Events {
+		candidates = append(candidates, e.Conversation)
+	}
+	for _, candidate := range append(candidates, p.ID) {
 		if candidate != nil && candidate != "" {
 			return fmt.Sprint(candidate)
 		}

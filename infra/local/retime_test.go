@@ -29,6 +29,16 @@ func TestRetime(t *testing.T) {
 			`{"created_at":"2030-01-02T03:04:05.678Z"}`,
 		},
 		{
+			"keeps whole seconds and nine digits in their notation",
+			`{"time":"2026-06-28T14:03:04.646111222Z","detail":{"created_at":"2026-06-28T14:03:03Z"}}`,
+			`{"time":"2030-01-02T03:04:05.678000000Z","detail":{"created_at":"2030-01-02T03:04:04Z"}}`,
+		},
+		{
+			"reads several events of one delivery",
+			`{"events":[{"time":"2026-06-28T14:03:04Z","entries":[{"time":"2026-06-28T16:03:00+02:00"}]},{"time":"2026-06-28T14:03:05.5Z"}]}`,
+			`{"events":[{"time":"2030-01-02T03:04:04Z","entries":[{"time":"2030-01-02T03:04:00Z"}]},{"time":"2030-01-02T03:04:05.6Z"}]}`,
+		},
+		{
 			"leaves milliseconds, texts and other fields alone",
 			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
 			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
@@ -84,6 +94,11 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		"ok-tawkto-end.json":        `{"chatId":"a","time":"2026-01-01T00:10:00.000Z"}`,
 		"ok-tawkto-start.json":      `{"chatId":"a","time":"2026-01-01T00:00:00.000Z"}`,
 		"ok-tawkto-transcript.json": `{"chat":{"id":"b"},"time":"2026-05-01T00:00:00.000Z"}`,
+		"ok-tawkto-ticket.json":     `{"ticket":{"id":"t"},"time":"2026-03-01T00:00:00.000Z"}`,
+		"ok-canonical-one.json":     `{"events":[{"type":"x"},{"conversation":"k","time":"2026-02-01T00:00:00Z"}]}`,
+		"ok-canonical-two.json":     `{"events":[{"conversation":"k","time":"2026-02-01T00:00:30Z"}]}`,
+		"ok-zendesk-one.json":       `{"id":"1","detail":{"id":"7"},"time":"2026-04-01T00:00:00.000000000Z"}`,
+		"ok-zendesk-two.json":       `{"id":"2","detail":{"id":"7"},"time":"2026-04-01T00:00:01.000000000Z"}`,
 		"reject-tawkto-empty.json":  `{}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
@@ -101,6 +116,11 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 	want := []string{
 		`ok-tawkto-start.json tawkto {"chatId":"a","time":"2029-12-31T23:50:00.000Z"}`,
 		`ok-tawkto-end.json tawkto {"chatId":"a","time":"2030-01-01T00:00:00.000Z"}`,
+		`ok-canonical-one.json canonical {"events":[{"type":"x"},{"conversation":"k","time":"2029-12-31T23:59:30Z"}]}`,
+		`ok-canonical-two.json canonical {"events":[{"conversation":"k","time":"2030-01-01T00:00:00Z"}]}`,
+		`ok-tawkto-ticket.json tawkto {"ticket":{"id":"t"},"time":"2030-01-01T00:00:00.000Z"}`,
+		`ok-zendesk-one.json zendesk {"id":"1","detail":{"id":"7"},"time":"2029-12-31T23:59:59.000000000Z"}`,
+		`ok-zendesk-two.json zendesk {"id":"2","detail":{"id":"7"},"time":"2030-01-01T00:00:00.000000000Z"}`,
 		`ok-tawkto-transcript.json tawkto {"chat":{"id":"b"},"time":"2030-01-01T00:00:00.000Z"}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/sha1" // #nosec G505: tawk.to signs with SHA-1
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +44,26 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 		h["X-Chatwoot-Signature"] = "sha256=" + hex.EncodeToString(mac.Sum(nil))
 		h["X-Chatwoot-Timestamp"] = seconds
 		h["X-Chatwoot-Delivery"] = uuid()
+	case "zendesk":
+		stamp := now.UTC().Format(time.RFC3339)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(stamp))
+		mac.Write(d.body)
+		h["X-Zendesk-Webhook-Signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		h["X-Zendesk-Webhook-Signature-Timestamp"] = stamp
+		h["X-Zendesk-Webhook-Id"] = uuid()
+	case "canonical":
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil {
+			return nil, errors.New("the secret of the source canonical is not whsec_ and base64")
+		}
+		id, seconds := "msg_"+uuid(), strconv.FormatInt(now.Unix(), 10)
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(id + "." + seconds + "."))
+		mac.Write(d.body)
+		h["webhook-id"] = id
+		h["webhook-timestamp"] = seconds
+		h["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	default:
 		return nil, fmt.Errorf("do not know how the source %q signs", d.source)
 	}

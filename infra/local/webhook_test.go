@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"testing"
 	"time"
@@ -27,6 +31,32 @@ func TestHeaders(t *testing.T) {
 	}
 	if got, want := h["X-Chatwoot-Timestamp"], "1600000000"; got != want {
 		t.Errorf("X-Chatwoot-Timestamp %s, want %s", got, want)
+	}
+	h, err = delivery{"zendesk", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Zendesk-Webhook-Signature"], "DpTqHDbDSoVWtEyVZFdp4zhhhXsUBjMBeUf6Jr0RFv4="; got != want {
+		t.Errorf("X-Zendesk-Webhook-Signature %s, want %s", got, want)
+	}
+	if got, want := h["X-Zendesk-Webhook-Signature-Timestamp"], "2020-09-13T12:26:40Z"; got != want {
+		t.Errorf("X-Zendesk-Webhook-Signature-Timestamp %s, want %s", got, want)
+	}
+	h, err = delivery{"canonical", []byte(`{"a":1}`)}.headers("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := hex.DecodeString("31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(h["webhook-id"] + `.1600000000.{"a":1}`)) // the id is another each time
+	if got, want := h["webhook-signature"], "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)); got != want || h["webhook-timestamp"] != "1600000000" || h["webhook-id"] == "" {
+		t.Errorf("webhook-signature %s, want %s, of %s at %s", got, want, h["webhook-id"], h["webhook-timestamp"])
+	}
+	if _, err = (delivery{"canonical", nil}).headers("whsec_no base64", now); err == nil {
+		t.Error("signs with what is no key")
 	}
 	if _, err = (delivery{"carrier-pigeon", nil}).headers("secret", now); err == nil {
 		t.Error("signs for a source that it does not know")
@@ -60,7 +90,7 @@ func TestWrap(t *testing.T) {
 	if isLambdaEvent([]byte(`{"event":"chat:start"}`)) {
 		t.Error("took a webhook for an event")
 	}
-	if _, err := s.wrap(delivery{"zendesk", nil}, time.Now()); err == nil {
+	if _, err := s.wrap(delivery{"chatwoot", nil}, time.Now()); err == nil {
 		t.Error("wraps for a source without a secret")
 	}
 }

@@ -108,6 +108,11 @@ func parseTime(raw jsontext.Value, received time.Time) (conversation.Time, error
 	if err != nil {
 		return conversation.Time{}, err
 	}
+	return inRange(t, received)
+}
+
+// inRange refuses times in which nothing that is delivered now can have happened.
+func inRange(t, received time.Time) (conversation.Time, error) {
 	if t.Before(earliest) || t.After(received.Add(ahead)) {
 		return conversation.Time{}, ErrTime
 	}
@@ -151,4 +156,19 @@ func fromDecimal(text string) (time.Time, error) {
 		n = n*1000 + ms
 	}
 	return time.UnixMilli(n), nil
+}
+
+// fill reads a field into its place.
+func fill[T any](into *T, read func(jsontext.Value) (T, error), raw jsontext.Value) (err error) {
+	*into, err = read(raw)
+	return err
+}
+
+// ends says whether a ticket of the status is over, and goesOn whether it is not; of no status neither is said.
+func ends(s conversation.Status) bool {
+	return s == conversation.StatusSolved || s == conversation.StatusClosed
+}
+
+func goesOn(s conversation.Status) bool {
+	return s == conversation.StatusOpen || s == conversation.StatusPending
 }

@@ -1,13 +1,14 @@
 package source_test
 
 import (
-	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,8 +18,10 @@ import (
 	"github.com/supportvault/supportvault/shared/source"
 )
 
-func FuzzAdaptTawkto(f *testing.F)   { fuzzAdapt(f, "tawkto") }
-func FuzzAdaptChatwoot(f *testing.F) { fuzzAdapt(f, "chatwoot") }
+func FuzzAdaptCanonical(f *testing.F) { fuzzAdapt(f, "canonical") }
+func FuzzAdaptChatwoot(f *testing.F)  { fuzzAdapt(f, "chatwoot") }
+func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
+func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }
 
 // fuzzAdapt shows that any body makes events that can be stored or a fault of its sender, and the same ones again.
 func fuzzAdapt(f *testing.F, name string) {
@@ -39,12 +42,23 @@ func fuzzAdapt(f *testing.F, name string) {
 		`{"event":"conversation_created","id":4182,"created_at":1795179941,"messages":[{},null,{"id":7,"created_at":1795179941,"updated_at":"2026-11-20T13:05:41.286Z","message_type":3}]}`,
 		`{"event":"conversation_status_changed","id":4182,"status":"open","updated_at":1795179941.7,"changed_attributes":[{"status":{"previous_value":"resolved"}},null],"meta":{"assignee":{"name":"E"}}}`,
 		`{"event":"message_updated","created_at":1795179941,"content_attributes":{"submitted_values":{"csat_survey_response":{"rating":"5"}}},"conversation":{"id":4182}}`,
+		`{"event":"ticket:create","time":"2026-11-20T10:03:11Z","requester":{"name":"M","type":"agent"},"ticket":{"id":"t","subject":"s","message":"m"}}`,
+		`{"version":"1","events":[{"type":"conversation.started","time":"2026-11-20T10:03:11Z","kind":"ticket","conversation":"t","title":"x"},{"type":"x"}]}`,
+		`{"version":"1","events":[{"type":"conversation.transcript","time":"2026-11-20T10:03:11.5+01:00","kind":"chat","conversation":"c","ended":true,"entries":[{"id":"1","time":"2026-11-20T10:03:11Z","author":{"role":"visitor","id":"v"},"attachments":[{"name":"a/b","bytes":5.0}]}]}]}`,
+		`{"version":"1","events":[{"type":"conversation.updated","time":"2026-11-20T10:03:11Z","kind":"ticket","conversation":"t","status":"solved","tags":["a"],"agents":["b"],"rating":5e0,"subjects":[{"email":"e"}]}]}`,
+		`{"type":"zen:event-type:ticket.created","id":"1","time":"2026-11-20T07:30:05.672717030Z","detail":{"id":"7714","status":"SOLVED","description":"d","submitter_id":"3","requester_id":"4","tags":"a b"}}`,
+		`{"type":"zen:event-type:ticket.comment_added","id":1,"time":1795179941,"detail":{"id":7714,"created_at":1795179941,"description":"d"},"event":{"comment":{"id":9,"body":"d","author":{"id":"2","is_staff":false,"name":"N"}}}}`,
+		`{"type":"zen:event-type:ticket.status_changed","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"current":"OPEN","previous":"SOLVED"}}`,
 	} {
 		f.Add([]byte(body))
 	}
+	schema := canonicalSchema(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := adapt(t, name, body)
 		checkOutcome(t, name, got, err)
+		if name == "canonical" {
+			checkSchema(t, schema, "the body", body, err)
+		}
 		if again, _ := adapt(t, name, body); !reflect.DeepEqual(got, again) {
 			t.Error("the same delivery makes something else when it comes again")
 		}
@@ -59,56 +73,75 @@ var fuzzStamp = regexp.MustCompile(`^[0-9]+$`)
 func FuzzVerify(f *testing.F) {
 	body := []byte(`{"event":"chat:end"}`)
 	now := received.Unix()
-	for _, name := range []string{"tawkto", "chatwoot"} {
-		h := headersFor(name, secret, body, received)
-		signature, stamp := h.Get("X-Tawk-Signature")+h.Get("X-Chatwoot-Signature"), h.Get("X-Chatwoot-Timestamp")
-		f.Add(name == "tawkto", signature, stamp, body, secret, now)
-		f.Add(name == "tawkto", signature, stamp, body, "", now)
-		f.Add(name == "tawkto", strings.ToUpper(signature), stamp, body, secret, now-301)
-		f.Add(name == "tawkto", signature+"0", "+"+stamp, body, secret, now+301)
+	names := source.Names()
+	for i, name := range names {
+		h := headersFor(name, secretOf(name), body, received)
+		signature, stamp := h.Get(signatureHeaders[name]), h.Get(stampHeaders[name])
+		f.Add(byte(i), "msg_of_the_tests", signature, stamp, body, secretOf(name), now)
+		f.Add(byte(i), "msg_of_the_tests", signature, stamp, body, "", now)
+		f.Add(byte(i), "msg", strings.ToUpper(signature), stamp, body, secretOf(name), now-301)
+		f.Add(byte(i), "", signature+"0", "+"+stamp, body, secretOf(name), now+301)
+		f.Add(byte(i), "msg_of_the_tests", "v1,AA== v1a,x "+signature, stamp, body, secretOf(name), now)
 	}
-	f.Fuzz(func(t *testing.T, isTawkto bool, signature, stamp string, body []byte, secret string, at int64) {
+	f.Fuzz(func(t *testing.T, which byte, id, signature, stamp string, body []byte, secret string, at int64) {
 		if at < 0 || at > 1<<40 {
 			return // not a clock of ours
 		}
-		name, header, want := "chatwoot", http.Header{}, ""
-		n, err := strconv.ParseInt(stamp, 10, 64)
-		fresh := err == nil && fuzzStamp.MatchString(stamp) && n >= at-300 && n <= at+300
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(stamp + "." + string(body)))
-		want = "sha256=" + hex.EncodeToString(mac.Sum(nil))
-		header.Set("X-Chatwoot-Signature", signature)
-		header.Set("X-Chatwoot-Timestamp", stamp)
-		if isTawkto {
-			name, fresh = "tawkto", true
-			mac := hmac.New(sha1.New, []byte(secret))
-			mac.Write(body)
-			want = hex.EncodeToString(mac.Sum(nil))
-			header = http.Header{}
-			header.Set("X-Tawk-Signature", signature)
+		name, text := names[int(which)%len(names)], string(body)
+		var want string
+		fresh, known := true, secret != ""
+		switch name {
+		case "tawkto":
+			want = hex.EncodeToString(code(sha1.New, []byte(secret), text))
+		case "chatwoot":
+			want = "sha256=" + hex.EncodeToString(code(sha256.New, []byte(secret), stamp+"."+text))
+			fresh = freshSeconds(stamp, at)
+		case "zendesk":
+			want = base64.StdEncoding.EncodeToString(code(sha256.New, []byte(secret), stamp+text))
+			signed, err := time.Parse(time.RFC3339, stamp)
+			fresh = err == nil && signed.Sub(time.Unix(at, 0)).Abs() <= 5*time.Minute
+		case "canonical":
+			key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+			want = "v1," + base64.StdEncoding.EncodeToString(code(sha256.New, key, id+"."+stamp+"."+text))
+			fresh, known = freshSeconds(stamp, at) && id != "", err == nil && len(key) >= 24 && len(key) <= 64
 		}
-		lower := signature
-		if code, ok := strings.CutPrefix(signature, "sha256="); ok && !isTawkto {
-			lower = "sha256=" + asciiLower(code)
-		} else if isTawkto {
-			lower = asciiLower(signature)
+		header := http.Header{}
+		if name == "canonical" {
+			header.Set("Webhook-Id", id)
 		}
-		d := source.Delivery{Header: header, Body: body, Received: time.Unix(at, 0)}
+		if stampHeaders[name] != "" {
+			header.Set(stampHeaders[name], stamp)
+		}
 		for _, s := range []string{signature, want} {
-			header[http.CanonicalHeaderKey(map[bool]string{true: "X-Tawk-Signature", false: "X-Chatwoot-Signature"}[isTawkto])] = []string{s}
-			right := fresh && secret != "" && (s == want || lower == want)
-			err := lookup(t, name).Verify(d, []string{"another", secret})
+			header.Set(signatureHeaders[name], s)
+			same := s == want
+			switch name {
+			case "tawkto":
+				same = asciiLower(s) == want
+			case "chatwoot":
+				digits, ok := strings.CutPrefix(s, "sha256=")
+				same = ok && "sha256="+asciiLower(digits) == want
+			case "canonical":
+				same = slices.Contains(strings.Split(s, " "), want)
+			}
+			right := same && fresh && known
+			err := lookup(t, name).Verify(source.Delivery{Header: header, Body: body, Received: time.Unix(at, 0)}, []string{"another", secret})
 			if right != (err == nil) {
 				t.Errorf("%s, signature %q: %v, want accepted: %v", name, s, err, right)
 			}
 			if err != nil {
 				checkRefusal(t, err)
 			}
-			if err := lookup(t, name).Verify(d, nil); err == nil {
+			if err := lookup(t, name).Verify(source.Delivery{Header: header, Body: body, Received: time.Unix(at, 0)}, nil); err == nil {
 				t.Error("accepted without a secret")
 			}
 		}
 	})
+}
+
+func freshSeconds(stamp string, at int64) bool {
+	n, err := strconv.ParseInt(stamp, 10, 64)
+	return err == nil && fuzzStamp.MatchString(stamp) && n >= at-300 && n <= at+300
 }
 
 // asciiLower is lower case of the letters that hexadecimal digits have, and of no others.

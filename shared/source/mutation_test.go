@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/strictjson"
 )
@@ -23,12 +22,16 @@ type use struct {
 	takes    string // the kinds of JSON that it understands, by their letters in the table mutations
 	required bool   // without it nothing is made of the delivery
 	optional bool   // null is one element less, though elements have required fields
+	several  bool   // whether it is required depends on which of several events it is of
 }
 
 const anything = "snboa"
 
-// uses says of every field that an adapter looks at what it may be, by the name of the event and the path; a star is any
-// element. What is not listed must not matter at all.
+// nameFields is where a source's deliveries have the name of what they are.
+var nameFields = map[string]string{"canonical": "events.*.type", "chatwoot": "event", "tawkto": "event", "zendesk": "type"}
+
+// uses says of every field that an adapter looks at what it may be, by the source and the name of the event, and the path; a
+// star is any element. What is not listed must not matter at all.
 var uses = func() map[string]map[string]use {
 	text, object, list := use{takes: "s"}, use{takes: "o"}, use{takes: "a"}
 	id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
@@ -55,36 +58,39 @@ var uses = func() map[string]map[string]use {
 		m[at+"attachments.*.file_size"] = use{takes: "n"}
 		person(at+"sender", m, senderID)
 	}
-	event := map[string]use{"event": {takes: "s", required: true}}
 	all := map[string]map[string]use{}
-	of := func(name string) map[string]use {
-		if all[name] == nil {
-			all[name] = maps.Clone(event)
+	of := func(source, name string) map[string]use {
+		key := source + " " + name
+		if all[key] == nil {
+			all[key] = map[string]use{nameFields[source]: {takes: "s", required: true}}
 		}
-		return all[name]
+		return all[key]
 	}
 	for _, name := range []string{"chat:start", "chat:end"} {
-		maps.Copy(of(name), map[string]use{
+		maps.Copy(of("tawkto", name), map[string]use{
 			"chatId": id, "time": id, "visitor": object, "visitor.name": text, "visitor.email": text,
 			"message": object, "message.text": text, "message.type": text, "message.sender": object, "message.sender.type": text,
 		})
 	}
-	maps.Copy(of("chat:transcript_created"), map[string]use{
+	maps.Copy(of("tawkto", "chat:transcript_created"), map[string]use{
 		"time": id, "chat": {takes: "o", required: true}, "chat.id": id, "chat.visitor": object, "chat.visitor.name": text,
 		"chat.visitor.email": text, "chat.messages": list, "chat.messages.*": {takes: "o", required: true, optional: true},
 		"chat.messages.*.sender": object, "chat.messages.*.sender.t": text, "chat.messages.*.sender.n": text,
 		"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id,
 	})
-	of("ticket:create")
-	of("contact_updated")
-	of("conversation_typing_on")
+	maps.Copy(of("tawkto", "ticket:create"), map[string]use{
+		"time": id, "requester": object, "requester.name": text, "requester.email": text, "requester.type": text,
+		"ticket": {takes: "o", required: true}, "ticket.id": id, "ticket.subject": text, "ticket.message": text,
+	})
+	of("chatwoot", "contact_updated")
+	of("chatwoot", "conversation_typing_on")
 
-	m := of("message_created")
+	m := of("chatwoot", "message_created")
 	message("", m, true)
 	m["conversation"] = use{takes: "o", required: true}
 	about("conversation.", m, false)
 
-	m = of("message_updated")
+	m = of("chatwoot", "message_updated")
 	m["conversation"], m["conversation.id"] = use{takes: "o", required: true}, id
 	m["conversation.updated_at"] = maybeID
 	const attributes = "content_attributes"
@@ -93,20 +99,90 @@ var uses = func() map[string]map[string]use {
 	m[attributes+".submitted_values.csat_survey_response.rating"] = maybeID
 
 	for _, name := range []string{"conversation_created", "automation_event.conversation_created"} {
-		m = of(name)
+		m = of("chatwoot", name)
 		about("", m, true)
 		m["messages"], m["messages.*"], m["status"], m["created_at"] = list, object, text, id
 		message("messages.*.", m, false)
 		m["messages.*.updated_at"] = maybeID
 	}
 	for _, name := range []string{"conversation_status_changed", "conversation_updated"} {
-		m = of(name)
+		m = of("chatwoot", name)
 		about("", m, true)
 		m["messages"], m["status"], m["updated_at"] = list, text, maybeID
 		m["changed_attributes"], m["changed_attributes.*"] = list, object
 		m["changed_attributes.*.status"] = object
 		m["changed_attributes.*.status.previous_value"] = use{takes: anything}
 	}
+
+	of("zendesk", "messaging_ticket.message_added")
+	of("zendesk", "ticket.priority_changed")
+	of("zendesk", "ticket.soft_deleted")
+	of("zendesk", "other")
+	for _, name := range []string{
+		"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.tags_changed", "ticket.subject_changed",
+		"ticket.agent_assignment_changed",
+	} {
+		m = of("zendesk", name)
+		m["id"], m["time"], m["detail"], m["detail.id"] = id, id, use{takes: "o", required: true}, id
+		for _, field := range []string{"subject", "description", "status"} {
+			m["detail."+field] = text
+		}
+		m["detail.tags"], m["detail.tags.*"], m["detail.is_public"] = use{takes: "as"}, text, use{takes: "b"}
+		m["detail.requester_id"], m["detail.assignee_id"] = maybeID, maybeID
+		m["event"] = object
+		switch name {
+		case "ticket.created":
+			m["detail.submitter_id"] = maybeID
+		case "ticket.comment_added":
+			m["event"], m["event.comment"], m["event.comment.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
+			m["detail.created_at"] = use{takes: anything}
+			m["event.comment.body"], m["event.comment.is_public"] = text, use{takes: "b"}
+			m["event.comment.author"], m["event.comment.author.id"] = object, maybeID
+			m["event.comment.author.is_staff"], m["event.comment.author.name"] = use{takes: "b"}, text
+		case "ticket.status_changed":
+			m["event.current"], m["event.previous"] = use{takes: anything}, use{takes: anything}
+		case "ticket.subject_changed":
+			m["event.current"] = use{takes: anything}
+		}
+	}
+
+	needed, perhaps := use{takes: "s", required: true}, use{takes: "o", required: true, optional: true}
+	for _, name := range []string{
+		"other", "conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
+		"conversation.transcript",
+	} {
+		m = of("canonical", name)
+		m["version"], m["events"], m["events.*"] = needed, use{takes: "a", required: true}, use{takes: "o", required: true}
+		if name == "other" {
+			continue
+		}
+		const event = "events.*."
+		m[event+"time"], m[event+"kind"], m[event+"conversation"], m[event+"id"] = needed, needed, needed, text
+		m[event+"title"], m[event+"status"], m[event+"department"], m[event+"rating"] = text, text, text, use{takes: "n"}
+		m[event+"ended"], m[event+"subjects"], m[event+"subjects.*"] = use{takes: "b"}, list, perhaps
+		for _, list := range []string{"tags", "agents"} {
+			m[event+list], m[event+list+".*"] = use{takes: "a"}, use{takes: "s", required: true, optional: true}
+		}
+		for _, field := range []string{"name", "email", "phone", "visitorId", "customId"} {
+			m[event+"subjects.*."+field] = text
+		}
+		const entry = event + "entries.*."
+		m[event+"entries"], m[event+"entries.*"] = list, perhaps
+		if name == "conversation.message" || name == "conversation.transcript" {
+			m[event+"entries"] = use{takes: "a", required: true}
+		}
+		if name == "conversation.message" { // of which the samples have one
+			m[event+"entries.*"] = use{takes: "o", required: true}
+		}
+		m[entry+"id"], m[entry+"time"], m[entry+"author"], m[entry+"author.role"] = needed, needed, use{takes: "o", required: true}, needed
+		m[entry+"author.id"], m[entry+"author.name"], m[entry+"text"] = text, text, text
+		m[entry+"private"], m[entry+"attachments"], m[entry+"attachments.*"] = use{takes: "b"}, list, perhaps
+		m[entry+"attachments.*.name"], m[entry+"attachments.*.type"] = text, text
+		m[entry+"attachments.*.bytes"] = use{takes: "n"}
+	}
+	all["canonical several"] = maps.Clone(all["canonical conversation.updated"])
+	m = all["canonical several"]
+	m["events.*"], m["events.*.entries"], m["events.*.entries.*"] = perhaps, use{takes: "a", several: true}, use{takes: "o", several: true}
 	return all
 }()
 
@@ -143,14 +219,15 @@ func TestEveryFieldMayBeAnything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seen[base.Name] == nil {
-			seen[base.Name] = map[string]bool{}
+		key := s.source + " " + base.Name
+		if seen[key] == nil {
+			seen[key] = map[string]bool{}
 		}
 		for _, path := range paths(t, s.body) {
 			field := pattern(path)
-			u, used := uses[base.Name][field]
+			u, used := uses[key][field]
 			used = used && !(s.file == "ok-chatwoot-message-bot.json" && field == "sender.id") // a bot's id is not kept
-			seen[base.Name][field] = true
+			seen[key][field] = true
 			without, marked := mutate(t, s.body, path, ""), mutate(t, s.body, path, mark)
 			for _, m := range mutations {
 				body := without
@@ -166,6 +243,10 @@ func TestEveryFieldMayBeAnything(t *testing.T) {
 						t.Errorf("%s: %v, though the field does not matter", where, err)
 					} else if want, got := anonymous(base), anonymous(got); !reflect.DeepEqual(want, got) { // much faster than cmp
 						t.Errorf("%s: a field that is not taken changes something (-want +got):\n%s", where, cmp.Diff(want, got))
+					}
+				case (m.kind == "-" || m.kind == "") && u.several:
+					if err != nil && !errors.Is(err, source.ErrMissing) {
+						t.Errorf("%s: %v", where, err)
 					}
 				case m.kind == "-" && u.optional:
 					if err != nil {
@@ -183,21 +264,21 @@ func TestEveryFieldMayBeAnything(t *testing.T) {
 			}
 		}
 	}
-	for name := range uses {
-		if seen[name] == nil {
-			t.Errorf("no sample of %s", name)
+	for key := range uses {
+		if seen[key] == nil {
+			t.Errorf("no sample of %s", key)
 		}
-		if !seen[name]["event"] {
-			t.Errorf("the samples of %s were not mutated", name)
+		if source, _, _ := strings.Cut(key, " "); !seen[key][nameFields[source]] {
+			t.Errorf("the samples of %s were not mutated", key)
 		}
 	}
 }
 
-// anonymous is what was adapted without the ids that are a hash of the body.
+// anonymous is what was adapted without the ids that are a hash of the body, or of a part of it.
 func anonymous(a source.Adapted) source.Adapted {
 	a.Events = slices.Clone(a.Events)
 	for i, e := range a.Events {
-		if name, _, _ := strings.Cut(e.ID, "/"); name == a.Name {
+		if name, _, _ := strings.Cut(e.ID, "/"); name == a.Name || name == "content" {
 			a.Events[i].ID = name
 		}
 	}
@@ -289,15 +370,41 @@ func mutate(t testing.TB, body []byte, path []string, value string) []byte {
 	return b
 }
 
+// named is a body that says what it is and has other fields.
+func named(t testing.TB, source string, name any, fields map[string]any) []byte {
+	t.Helper()
+	body := map[string]any{}
+	switch field := nameFields[source]; field {
+	case "events.*.type":
+		event := map[string]any{}
+		maps.Copy(event, fields)
+		event["type"] = name
+		body = map[string]any{"version": "1", "events": []any{event}}
+	default:
+		maps.Copy(body, fields)
+		body[field] = name
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestBodiesThatAreNoObject sends values of the wrong kind as whole bodies.
 func TestBodiesThatAreNoObject(t *testing.T) {
 	for name := range names {
-		for body, want := range map[string]error{
-			``: strictjson.ErrJSON, ` `: strictjson.ErrJSON, `null`: source.ErrMissing, `{}`: source.ErrMissing,
-			`{"event":""}`: source.ErrMissing, `{"Event":"chat:end"}`: source.ErrMissing, `[]`: strictjson.ErrShape,
-			`"chat:end"`: strictjson.ErrShape, `7`: strictjson.ErrShape, `true`: strictjson.ErrShape, `{"event":7}`: strictjson.ErrShape,
+		bodies := map[string]error{
+			` `: strictjson.ErrJSON, `null`: source.ErrMissing, `{}`: source.ErrMissing, `{"Event":"chat:end","Type":"x","Version":"1"}`: source.ErrMissing,
+			`[]`: strictjson.ErrShape, `"chat:end"`: strictjson.ErrShape, `7`: strictjson.ErrShape, `true`: strictjson.ErrShape,
 			`event=chat%3Aend`: strictjson.ErrJSON, `{"event":"chat:end"`: strictjson.ErrJSON,
-		} {
+			string(named(t, name, "", nil)): source.ErrMissing, string(named(t, name, nil, nil)): source.ErrMissing,
+			string(named(t, name, 7, nil)): strictjson.ErrShape, string(named(t, name, []string{"chat:end"}, nil)): strictjson.ErrShape,
+		}
+		if name != "zendesk" { // which sends none where an administrator wants none
+			bodies[``] = strictjson.ErrJSON
+		}
+		for body, want := range bodies {
 			got, err := adapt(t, name, []byte(body))
 			checkOutcome(t, name, got, err)
 			if !errors.Is(err, want) {
@@ -310,47 +417,15 @@ func TestBodiesThatAreNoObject(t *testing.T) {
 // TestNewEventsOfASenderAreAcknowledged: a vendor that adds an event must not see its deliveries refused and retried.
 func TestNewEventsOfASenderAreAcknowledged(t *testing.T) {
 	for name := range names {
-		for _, event := range []string{"chat:rated", "MESSAGE_CREATED", "automation_event.", "other", strings.Repeat("x", 4096)} {
-			body, err := json.Marshal(map[string]any{"event": event, "chatId": true, "id": []int{1}, "conversation": "4182"})
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, event := range []string{
+			"chat:rated", "MESSAGE_CREATED", "automation_event.", "conversation.", "ticket.created.", "zen:event-type:", "zen:event-type:ticket.sung",
+			"zen:event-type:zen:event-type:ticket.created", "other", "several", strings.Repeat("x", 4096),
+		} {
+			body := named(t, name, event, map[string]any{"chatId": true, "id": []int{1}, "conversation": 4182, "detail": []string{}})
 			got, err := adapt(t, name, body)
 			if diff := cmp.Diff(source.Adapted{Name: "other"}, got); err != nil || diff != "" {
 				t.Errorf("%s of %.20s: %v (-want +got):\n%s", name, event, err, diff)
 			}
-		}
-	}
-}
-
-// TestFoldTakesWhatAdaptersMake: every delivery alone makes a transcript.
-func TestFoldTakesWhatAdaptersMake(t *testing.T) {
-	bySource := map[string][]conversation.Event{}
-	for _, s := range readSamples(t) {
-		got, err := adapt(t, s.source, s.body)
-		if err != nil {
-			continue
-		}
-		for _, e := range got.Events {
-			if e.Conversation == "4182" || e.Conversation == "5c0ab1e2-c4e7-11f1-8f3d-27b64e19d0a5" {
-				bySource[s.source] = append(bySource[s.source], e)
-			}
-		}
-	}
-	for name, want := range map[string][]string{
-		"tawkto":   {"m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10", "m11"},
-		"chatwoot": {"651207", "651208", "651211", "651214", "651219", "651222", "651224", "651226", "651231"},
-	} {
-		folded := conversation.Transcript{}.Fold(bySource[name])
-		var ids []string
-		for _, e := range folded.Entries {
-			ids = append(ids, e.ID)
-		}
-		if diff := cmp.Diff(want, ids); diff != "" {
-			t.Errorf("entries of %s (-want +got):\n%s", name, diff)
-		}
-		if !folded.Ended() {
-			t.Errorf("the conversation of %s goes on", name)
 		}
 	}
 }

@@ -78,8 +78,10 @@ type outcome struct {
 	Fault  string               `json:"fault,omitzero"`
 }
 
-func TestSamplesOfTawkto(t *testing.T)   { testSamples(t, "tawkto") }
-func TestSamplesOfChatwoot(t *testing.T) { testSamples(t, "chatwoot") }
+func TestSamplesOfCanonical(t *testing.T) { testSamples(t, "canonical") }
+func TestSamplesOfChatwoot(t *testing.T)  { testSamples(t, "chatwoot") }
+func TestSamplesOfTawkto(t *testing.T)    { testSamples(t, "tawkto") }
+func TestSamplesOfZendesk(t *testing.T)   { testSamples(t, "zendesk") }
 
 func testSamples(t *testing.T, name string) {
 	for _, s := range readSamples(t) {
@@ -163,6 +165,28 @@ var names = map[string][]string{
 		"conversation_typing_on", "conversation_typing_off", "inbox_created", "inbox_updated", "macro.executed",
 		"webwidget_triggered", "other",
 	},
+	"canonical": {
+		"conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
+		"conversation.transcript", "several", "other",
+	},
+	"zendesk": {
+		"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
+		"ticket.agent_assignment_changed", "ticket.requester_changed", "ticket.marked_as_spam", "ticket.merged",
+		"ticket.soft_deleted", "ticket.undeleted",
+		"ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment", "ticket.brand_changed",
+		"ticket.comment_made_private", "ticket.comment_redacted", "ticket.csat_received", "ticket.csat_requested",
+		"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
+		"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
+		"ticket.next_sla_breach_changed", "ticket.ola_policy_changed", "ticket.organization_changed", "ticket.permanently_deleted",
+		"ticket.priority_changed", "ticket.problem_link_changed", "ticket.schedule_changed", "ticket.sla_policy_changed",
+		"ticket.submitter_changed", "ticket.task_due_at_changed", "ticket.type_changed", "messaging_ticket.message_added", "other",
+	},
+}
+
+// kinds are the kinds of conversation that a source tells of.
+var kinds = map[string][]retention.Kind{
+	"canonical": {retention.Chat, retention.Ticket}, "chatwoot": {retention.Chat}, "tawkto": {retention.Chat, retention.Ticket},
+	"zendesk": {retention.Ticket},
 }
 
 // checkOutcome asserts what holds of every delivery, whatever is in it: a fault that blames the sender and quotes nothing,
@@ -196,8 +220,24 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 		if want := conversation.At(received); !e.Received.Equal(want.Time) {
 			t.Errorf("received %v, want %v", e.Received, want)
 		}
-		if e.Kind != retention.Chat {
+		if !slices.Contains(kinds[name], e.Kind) {
 			t.Errorf("kind %q", e.Kind)
+		}
+		if e.Kind != retention.Ticket && (e.Title != "" || e.Status != "") {
+			t.Errorf("title %q, status %q of a %s", e.Title, e.Status, e.Kind)
+		}
+		switch e.Status {
+		case "":
+		case conversation.StatusOpen, conversation.StatusPending:
+			if e.Ended {
+				t.Errorf("ended, and %s", e.Status)
+			}
+		case conversation.StatusSolved, conversation.StatusClosed:
+			if e.Reopened {
+				t.Errorf("reopened, and %s", e.Status)
+			}
+		default:
+			t.Errorf("status %q", e.Status)
 		}
 		if e.Ended && e.Reopened {
 			t.Error("ended and reopened at once")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/strictjson"
@@ -25,6 +26,8 @@ type Adapter struct {
 	Verify func(d Delivery, secrets []string) error
 	// Adapt makes events of a verified delivery; unknown types of delivery give none and a name to count.
 	Adapt func(d Delivery) (Adapted, error)
+	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does.
+	Secret func() string
 }
 
 // Adapted is what a delivery turned out to be.
@@ -36,8 +39,10 @@ type Adapted struct {
 }
 
 var adapters = map[string]Adapter{
-	"chatwoot": chatwoot,
-	"tawkto":   tawkto,
+	"canonical": canonical,
+	"chatwoot":  chatwoot,
+	"tawkto":    tawkto,
+	"zendesk":   zendesk,
 }
 
 // Lookup is the adapter of a source.
@@ -48,6 +53,14 @@ func Lookup(name string) (Adapter, bool) {
 
 // Names are the sources, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(adapters)) }
+
+// NewSecret is a random secret for a source, of the form that its sender wants.
+func NewSecret(name string) string {
+	if a, ok := adapters[name]; ok && a.Secret != nil {
+		return a.Secret()
+	}
+	return account.NewSecret()
+}
 
 // The faults of deliveries.
 var (

@@ -19,7 +19,7 @@ import (
 //	chat:start               the first message, which has no id: "start"
 //	chat:end                 the end
 //	chat:transcript_created  the whole chat when it is over; its messages have no ids: "m1", "m2", … in their order
-//	ticket:create            acknowledged, not kept
+//	ticket:create            a ticket with its message, which has no id: "message"; of what becomes of it tawk.to tells nothing
 //
 // The signature covers the body alone, without a time: an old delivery can be sent again and is then a duplicate, known by
 // the time in its body. Of the visitor only name and e-mail address are taken, of the property nothing.
@@ -76,6 +76,19 @@ type tawktoVisitor struct {
 	Email string `json:"email"`
 }
 
+type tawktoTicket struct {
+	Time      jsontext.Value `json:"time"`
+	Requester struct {
+		tawktoVisitor `json:",inline"`
+		Type          string `json:"type"`
+	} `json:"requester"`
+	Ticket struct {
+		ID      jsontext.Value `json:"id"`
+		Subject string         `json:"subject"`
+		Message string         `json:"message"`
+	} `json:"ticket"`
+}
+
 func adaptTawkto(d Delivery) (Adapted, error) {
 	name, err := eventName(d.Body)
 	if err != nil {
@@ -88,7 +101,7 @@ func adaptTawkto(d Delivery) (Adapted, error) {
 	case "chat:transcript_created":
 		e, err = tawktoWhole(d)
 	case "ticket:create":
-		return Adapted{Name: name}, nil
+		e, err = tawktoNewTicket(d)
 	default:
 		return Adapted{Name: otherName}, nil
 	}
@@ -103,7 +116,7 @@ func tawktoStartOrEnd(d Delivery, name string) (conversation.Event, error) {
 	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
 		return conversation.Event{}, err
 	}
-	e, err := tawktoEvent(d, body.ChatID, body.Time, body.Visitor)
+	e, err := tawktoEvent(d, retention.Chat, body.ChatID, body.Time, body.Visitor)
 	if err != nil {
 		return conversation.Event{}, err
 	}
@@ -126,7 +139,7 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
 		return conversation.Event{}, err
 	}
-	e, err := tawktoEvent(d, body.Chat.ID, body.Time, body.Chat.Visitor)
+	e, err := tawktoEvent(d, retention.Chat, body.Chat.ID, body.Time, body.Chat.Visitor)
 	if err != nil {
 		return conversation.Event{}, err
 	}
@@ -151,9 +164,32 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 	return e, nil
 }
 
-// tawktoEvent is what every event of a chat has; the time of the body is its time and, for want of an id, tells it from
-// the others of its chat.
-func tawktoEvent(d Delivery, rawID, rawTime jsontext.Value, v tawktoVisitor) (conversation.Event, error) {
+func tawktoNewTicket(d Delivery) (conversation.Event, error) {
+	var body tawktoTicket
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return conversation.Event{}, err
+	}
+	by := body.Requester
+	e, err := tawktoEvent(d, retention.Ticket, body.Ticket.ID, body.Time, by.tawktoVisitor)
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	e.ID = "create/" + e.Time.String()
+	e.Title, e.Status = body.Ticket.Subject, conversation.StatusOpen
+	author := tawktoAuthor(by.Type, by.Name, by.tawktoVisitor)
+	if author.Role == conversation.Agent { // who is no subject
+		e.Subjects = nil
+		if author.Name != "" {
+			e.AgentIDs = []string{author.Name}
+		}
+	}
+	e.Entries = []conversation.Entry{{ID: "message", Time: e.Time, Author: author, Text: body.Ticket.Message}}
+	return e, nil
+}
+
+// tawktoEvent is what every event has; the time of the body is its time and, for want of an id, tells it from the others of
+// its conversation.
+func tawktoEvent(d Delivery, kind retention.Kind, rawID, rawTime jsontext.Value, v tawktoVisitor) (conversation.Event, error) {
 	id, err := parseID(rawID)
 	if err != nil {
 		return conversation.Event{}, err
@@ -162,7 +198,7 @@ func tawktoEvent(d Delivery, rawID, rawTime jsontext.Value, v tawktoVisitor) (co
 	if err != nil {
 		return conversation.Event{}, err
 	}
-	e := conversation.Event{Conversation: id, Kind: retention.Chat, Time: at, Received: conversation.At(d.Received)}
+	e := conversation.Event{Conversation: id, Kind: kind, Time: at, Received: conversation.At(d.Received)}
 	if s := (conversation.Subject{Name: tawktoName(v.Name), Email: v.Email}); s != (conversation.Subject{}) {
 		e.Subjects = []conversation.Subject{s}
 	}

@@ -152,3 +152,40 @@ func TestTawktoStart(t *testing.T) {
 		}
 	})
 }
+
+func TestTawktoTickets(t *testing.T) {
+	visitor := []conversation.Subject{{Name: "Marta", Email: "marta@example.com"}}
+	for _, tc := range []struct {
+		name, requester string
+		want            conversation.Author
+		subjects        []conversation.Subject
+		agents          []string
+	}{
+		{"of a visitor", `{"name":"Marta","email":"marta@example.com","type":"visitor"}`, conversation.Author{Role: "visitor", Name: "Marta"}, visitor, nil},
+		{"of a visitor with a name that tawk.to made up", `{"name":"V4410926655071823","email":"marta@example.com","type":"visitor"}`,
+			conversation.Author{Role: "visitor"}, []conversation.Subject{{Email: "marta@example.com"}}, nil},
+		{"of an agent, who is no subject", `{"name":"Jonas","email":"jonas@example.com","type":"agent"}`,
+			conversation.Author{Role: "agent", Name: "Jonas"}, nil, []string{"Jonas"}},
+		{"of an agent without name", `{"type":"agent"}`, conversation.Author{Role: "agent"}, nil, nil},
+		{"of somebody of a type that is not known yet", `{"name":"Marta","email":"marta@example.com","type":"partner"}`, conversation.Author{Role: "system"}, visitor, nil},
+		{"of nobody", `null`, conversation.Author{Role: "system"}, nil, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "tawkto", `{"event":"ticket:create","time":"2026-11-20T09:00:00.5Z","requester":`+tc.requester+`,
+				"ticket":{"id":"t","humanId":318,"subject":"Refund","message":"When?"}}`)
+			want := conversation.Event{
+				ID: "create/2026-11-20T09:00:00.500Z", Conversation: "t", Kind: "ticket", Time: e.Time, Received: e.Received,
+				Entries:  []conversation.Entry{{ID: "message", Time: e.Time, Author: tc.want, Text: "When?"}},
+				Subjects: tc.subjects, Title: "Refund", Status: conversation.StatusOpen, AgentIDs: tc.agents,
+			}
+			if diff := cmp.Diff(want, e); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("a ticket without id is refused", func(t *testing.T) {
+		if _, err := adapt(t, "tawkto", []byte(`{"event":"ticket:create","time":"2026-11-20T09:00:00Z","ticket":{"humanId":318}}`)); !errors.Is(err, source.ErrMissing) {
+			t.Errorf("error %v", err)
+		}
+	})
+}

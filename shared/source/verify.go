@@ -2,11 +2,13 @@ package source
 
 import (
 	"crypto/hmac"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"hash"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,22 +25,34 @@ var (
 	errAhead     = errors.New("the signed time lies ahead")
 )
 
-// signed says whether one of the secrets, taken as the raw bytes of their text, made the code over the parts. Every secret
-// is tried, whatever the others said, and a source without secrets costs as much as one with a wrong one. An empty secret
-// is one that everybody knows, so it never counts.
+// signed says whether one of the secrets, taken as the raw bytes of their text, made the code over the parts.
 func signed(newHash func() hash.Hash, secrets []string, code []byte, parts ...[]byte) error {
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = []byte(secret)
+	}
+	return signedBy(newHash, keys, [][]byte{code}, parts...)
+}
+
+// signedBy says whether one of the keys made one of the codes over the parts. Every key is tried, whatever the others said,
+// and a source without keys costs as much as one with a wrong one. An empty key is one that everybody knows, so it never
+// counts.
+func signedBy(newHash func() hash.Hash, keys, codes [][]byte, parts ...[]byte) error {
 	reason := errMismatch
-	if len(secrets) == 0 {
-		secrets, reason = []string{""}, errNoSecret
+	if len(keys) == 0 {
+		keys, reason = [][]byte{nil}, errNoSecret
 	}
 	found := false
-	for _, secret := range secrets {
-		mac := hmac.New(newHash, []byte(secret))
+	for _, key := range keys {
+		mac := hmac.New(newHash, key)
 		for _, part := range parts {
 			mac.Write(part)
 		}
-		if hmac.Equal(mac.Sum(nil), code) && secret != "" {
-			found = true
+		sum := mac.Sum(nil)
+		for _, code := range codes {
+			if hmac.Equal(sum, code) && len(key) > 0 {
+				found = true
+			}
 		}
 	}
 	if !found {
@@ -65,6 +79,15 @@ func fromHex(text string, newHash func() hash.Hash) ([]byte, error) {
 	return code, nil
 }
 
+// fromBase64 is the code that a header spells in padded base64 and nothing else, of the hash's length.
+func fromBase64(text string, newHash func() hash.Hash) ([]byte, error) {
+	code, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(code) != newHash().Size() || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
+		return nil, errMalformed
+	}
+	return code, nil
+}
+
 // recent says whether a signed time, in decimal seconds since 1970, lies within the tolerance of now.
 func recent(seconds string, now time.Time) error {
 	for _, c := range []byte(seconds) {
@@ -76,7 +99,12 @@ func recent(seconds string, now time.Time) error {
 	if err != nil || n > 1e12 { // the year 33658: what time.Unix and Sub can take
 		return errMalformed
 	}
-	switch at := time.Unix(n, 0); {
+	return near(time.Unix(n, 0), now)
+}
+
+// near says whether a signed time lies within the tolerance of now.
+func near(at, now time.Time) error {
+	switch {
 	case at.Before(now.Add(-tolerance)):
 		return errStale
 	case at.After(now.Add(tolerance)):

@@ -5,8 +5,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"hash"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,28 +23,50 @@ import (
 
 const secret = "a secret of the tests"
 
+// secretOf is a secret of the form that a source has.
+func secretOf(name string) string {
+	if name == "canonical" {
+		return "whsec_" + base64.StdEncoding.EncodeToString([]byte(secret+" and more"))
+	}
+	return secret
+}
+
 // headersFor signs a body as the senders do, with the standard library alone.
 func headersFor(name, secret string, body []byte, at time.Time) http.Header {
 	h := http.Header{}
 	switch name {
 	case "tawkto":
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write(body)
-		h.Set("X-Tawk-Signature", hex.EncodeToString(mac.Sum(nil)))
+		h.Set("X-Tawk-Signature", hex.EncodeToString(code(sha1.New, []byte(secret), string(body))))
 	case "chatwoot":
 		stamp := strconv.FormatInt(at.Unix(), 10)
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(stamp + "."))
-		mac.Write(body)
 		h.Set("X-Chatwoot-Timestamp", stamp)
-		h.Set("X-Chatwoot-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		h.Set("X-Chatwoot-Signature", "sha256="+hex.EncodeToString(code(sha256.New, []byte(secret), stamp+"."+string(body))))
+	case "zendesk":
+		stamp := at.UTC().Format(time.RFC3339)
+		h.Set("X-Zendesk-Webhook-Signature-Timestamp", stamp)
+		h.Set("X-Zendesk-Webhook-Signature", base64.StdEncoding.EncodeToString(code(sha256.New, []byte(secret), stamp+string(body))))
+	case "canonical":
+		const id = "msg_of_the_tests"
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		h.Set("Webhook-Id", id)
+		h.Set("Webhook-Timestamp", stamp)
+		h.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(code(sha256.New, key, id+"."+stamp+"."+string(body))))
 	}
 	return h
+}
+
+func code(newHash func() hash.Hash, key []byte, text string) []byte {
+	mac := hmac.New(newHash, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
 }
 
 func TestVerifyKnowsCodesThatOpenSSLMade(t *testing.T) {
 	// printf %s '{"event":"chat:end"}' | openssl dgst -sha1 -hmac key
 	// printf %s '1795179941.{"event":"chat:end"}' | openssl dgst -sha256 -hmac key
+	// printf %s '2026-11-20T13:05:41Z{"event":"chat:end"}' | openssl dgst -sha256 -hmac key -binary | openssl base64
+	// printf %s 'msg_1.1795179941.{"event":"chat:end"}' | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(printf 'bb%.0s' $(seq 32))" -binary | openssl base64
 	body := []byte(`{"event":"chat:end"}`)
 	for name, h := range map[string]http.Header{
 		"tawkto": {"X-Tawk-Signature": {"9a32a33c65e8a7f7eb5c1c123b7de6aeb61246ae"}},
@@ -49,151 +74,243 @@ func TestVerifyKnowsCodesThatOpenSSLMade(t *testing.T) {
 			"X-Chatwoot-Timestamp": {"1795179941"},
 			"X-Chatwoot-Signature": {"sha256=e2ed52dc64853af89851d297417473c3d173965584235226661fe793df3d4c02"},
 		},
+		"zendesk": {
+			"X-Zendesk-Webhook-Signature-Timestamp": {"2026-11-20T13:05:41Z"},
+			"X-Zendesk-Webhook-Signature":           {"BAz7Qrw4DckQe6juQaV7GS6SX+oPlJKT8YXHz4mrOr4="},
+		},
+		"canonical": {
+			"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {"1795179941"},
+			"Webhook-Signature": {"v1,QJN04x3pgdcdViR113RklUMhDomiA7rDPylYgiRUACo="},
+		},
 	} {
 		d := source.Delivery{Header: h, Body: body, Received: time.Unix(1795179941, 0)}
-		if err := lookup(t, name).Verify(d, []string{"key"}); err != nil {
+		key := "key"
+		if name == "canonical" {
+			key = "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xbb}, 32))
+		}
+		if err := lookup(t, name).Verify(d, []string{key}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
+// signatureHeaders are where each source's signature stands.
+var signatureHeaders = map[string]string{
+	"canonical": "Webhook-Signature", "chatwoot": "X-Chatwoot-Signature", "tawkto": "X-Tawk-Signature", "zendesk": "X-Zendesk-Webhook-Signature",
+}
+
+// stampHeaders are where the signed time stands, of the sources that sign one.
+var stampHeaders = map[string]string{
+	"canonical": "Webhook-Timestamp", "chatwoot": "X-Chatwoot-Timestamp", "zendesk": "X-Zendesk-Webhook-Signature-Timestamp",
+}
+
 func TestVerify(t *testing.T) {
-	signature := map[string]string{"tawkto": "X-Tawk-Signature", "chatwoot": "X-Chatwoot-Signature"}
-	set := func(name string, change func(old string) string) func(*source.Delivery, *[]string) {
-		return func(d *source.Delivery, _ *[]string) { d.Header.Set(name, change(d.Header.Get(name))) }
-	}
 	type change func(d *source.Delivery, secrets *[]string)
-	secrets := func(s ...string) change { return func(_ *source.Delivery, secrets *[]string) { *secrets = s } }
-	both := func(of func(header string) change) map[string]change {
-		return map[string]change{"tawkto": of(signature["tawkto"]), "chatwoot": of(signature["chatwoot"])}
+	every, stamped := source.Names(), slices.Sorted(maps.Keys(stampHeaders))
+	hexed, based, seconds := []string{"chatwoot", "tawkto"}, []string{"canonical", "zendesk"}, []string{"canonical", "chatwoot"}
+	edit := func(headers map[string]string, text func(old string) string) func(string) change {
+		return func(name string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Header.Set(headers[name], text(d.Header.Get(headers[name]))) }
+		}
 	}
-	same := func(c change) map[string]change { return map[string]change{"tawkto": c, "chatwoot": c} }
-	stamp := func(offset time.Duration) map[string]change {
-		return map[string]change{"chatwoot": func(d *source.Delivery, _ *[]string) {
-			d.Header = headersFor("chatwoot", secret, d.Body, d.Received.Add(offset))
-		}}
+	signature := func(text func(old string) string) func(string) change { return edit(signatureHeaders, text) }
+	secrets := func(list func(good string) []string) func(string) change {
+		return func(name string) change {
+			return func(_ *source.Delivery, s *[]string) { *s = list(secretOf(name)) }
+		}
 	}
-	stampText := func(text string) map[string]change {
-		return map[string]change{"chatwoot": func(d *source.Delivery, _ *[]string) {
-			mac := hmac.New(sha256.New, []byte(secret))
-			mac.Write([]byte(text + "."))
-			mac.Write(d.Body)
-			d.Header = http.Header{
-				"X-Chatwoot-Timestamp": {text}, "X-Chatwoot-Signature": {"sha256=" + hex.EncodeToString(mac.Sum(nil))},
+	signedAt := func(offset time.Duration) func(string) change {
+		return func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				d.Header = headersFor(name, secretOf(name), d.Body, d.Received.Add(offset))
 			}
-		}}
+		}
 	}
+	// A time in another form, rightly signed.
+	stampText := func(text string) func(string) change {
+		return func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				d.Header.Set(stampHeaders[name], text)
+				switch key := []byte(secret); name {
+				case "chatwoot":
+					d.Header.Set(signatureHeaders[name], "sha256="+hex.EncodeToString(code(sha256.New, key, text+"."+string(d.Body))))
+				case "zendesk":
+					d.Header.Set(signatureHeaders[name], base64.StdEncoding.EncodeToString(code(sha256.New, key, text+string(d.Body))))
+				case "canonical":
+					signed := d.Header.Get("Webhook-Id") + "." + text + "." + string(d.Body)
+					d.Header.Set(signatureHeaders[name], "v1,"+base64.StdEncoding.EncodeToString(code(sha256.New, []byte(secret+" and more"), signed)))
+				}
+			}
+		}
+	}
+	empty := func(name string) change {
+		return func(d *source.Delivery, s *[]string) {
+			*s, d.Header = []string{""}, headersFor(name, "", d.Body, received)
+		}
+	}
+	keyOf := func(n int) func(string) change {
+		return func(name string) change {
+			return func(d *source.Delivery, secrets *[]string) {
+				*secrets = []string{"whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, n))}
+				d.Header = headersFor(name, (*secrets)[0], d.Body, d.Received)
+			}
+		}
+	}
+	const (
+		malformed  = "a header of the signature has another form than the sender's"
+		unsigned   = "a header of the signature is missing or comes twice"
+		mismatched = "no secret of the source made the signature"
+		noSecret   = "the source has no secret"
+	)
 	for _, tc := range []struct {
 		name    string
-		changes map[string]change
+		sources []string
+		change  func(name string) change
 		reason  string // empty where the delivery is accepted
 	}{
-		{"accepts what its secret signed", same(func(*source.Delivery, *[]string) {}), ""},
-		{"accepts the older secret while a new one comes in", same(secrets("new", secret)), ""},
-		{"accepts the newer secret while an old one goes out", same(secrets(secret, "old")), ""},
-		{"accepts digits in upper case", both(func(h string) change {
-			return set(h, func(old string) string {
-				code, had := strings.CutPrefix(old, "sha256=")
-				if code = strings.ToUpper(code); had {
-					code = "sha256=" + code
-				}
-				return code
-			})
-		}), ""},
-		{"accepts an empty body that was signed", map[string]change{
-			"tawkto": func(d *source.Delivery, _ *[]string) {
-				d.Body = nil
-				d.Header = headersFor("tawkto", secret, nil, received)
-			},
-			"chatwoot": func(d *source.Delivery, _ *[]string) {
-				d.Body = nil
-				d.Header = headersFor("chatwoot", secret, nil, received)
-			},
-		}, ""},
-		{"rejects a secret that was taken back", same(secrets("new")), "no secret of the source made the signature"},
-		{"rejects everything of a source without secrets", same(secrets()), "the source has no secret"},
-		{"rejects what the empty secret signed, even if the source has it", map[string]change{
-			"tawkto": func(d *source.Delivery, s *[]string) {
-				*s, d.Header = []string{""}, headersFor("tawkto", "", d.Body, received)
-			},
-			"chatwoot": func(d *source.Delivery, s *[]string) {
-				*s, d.Header = []string{""}, headersFor("chatwoot", "", d.Body, received)
-			},
-		}, "no secret of the source made the signature"},
-		{"rejects what the empty secret signed for a source without secrets", map[string]change{
-			"tawkto": func(d *source.Delivery, s *[]string) { *s, d.Header = nil, headersFor("tawkto", "", d.Body, received) },
-			"chatwoot": func(d *source.Delivery, s *[]string) {
-				*s, d.Header = nil, headersFor("chatwoot", "", d.Body, received)
-			},
-		}, "the source has no secret"},
-		{"rejects a body with another byte", same(func(d *source.Delivery, _ *[]string) {
-			d.Body = append(bytes.Clone(d.Body), '\n')
-		}), "no secret of the source made the signature"},
-		{"rejects a delivery without signature", both(func(h string) change {
-			return func(d *source.Delivery, _ *[]string) { d.Header.Del(h) }
-		}), "a header of the signature is missing or comes twice"},
-		{"rejects an empty signature", both(func(h string) change {
-			return set(h, func(string) string { return "" })
-		}), "a header of the signature is missing or comes twice"},
-		{"rejects a second signature beside the right one", both(func(h string) change {
-			return func(d *source.Delivery, _ *[]string) { d.Header.Add(h, d.Header.Get(h)) }
-		}), "a header of the signature is missing or comes twice"},
-		{"rejects a signature that lacks its last byte", both(func(h string) change {
-			return set(h, func(old string) string { return old[:len(old)-2] })
-		}), "a header of the signature has another form than the sender's"},
-		{"rejects a signature that lacks its last digit", both(func(h string) change {
-			return set(h, func(old string) string { return old[:len(old)-1] })
-		}), "a header of the signature has another form than the sender's"},
-		{"rejects a signature with a space behind it", both(func(h string) change {
-			return set(h, func(old string) string { return old + " " })
-		}), "a header of the signature has another form than the sender's"},
-		{"rejects a signature that is no hexadecimal number", both(func(h string) change {
-			return set(h, func(old string) string { return old[:len(old)-1] + "g" })
-		}), "a header of the signature has another form than the sender's"},
-		{"rejects a signature of another algorithm", both(func(h string) change {
-			return func(d *source.Delivery, _ *[]string) {
-				other := map[string]string{"X-Tawk-Signature": "chatwoot", "X-Chatwoot-Signature": "tawkto"}[h]
-				d.Header.Set(h, headersFor(other, secret, d.Body, received).Get(signature[other]))
+		{"accepts what its secret signed", every, signedAt(0), ""},
+		{"accepts the older secret while a new one comes in", every, secrets(func(good string) []string { return []string{"new", good} }), ""},
+		{"accepts the newer secret while an old one goes out", every, secrets(func(good string) []string { return []string{good, "old"} }), ""},
+		{"accepts digits in upper case", hexed, signature(func(old string) string {
+			code, had := strings.CutPrefix(old, "sha256=")
+			if code = strings.ToUpper(code); had {
+				code = "sha256=" + code
 			}
-		}), "a header of the signature has another form than the sender's"},
-		{"rejects a signature with a bit turned", both(func(h string) change {
-			return set(h, func(old string) string {
-				last := map[bool]string{true: "1", false: "0"}[strings.HasSuffix(old, "0")]
-				return old[:len(old)-1] + last
-			})
-		}), "no secret of the source made the signature"},
-		{"rejects the digits without the name of the algorithm", map[string]change{
-			"chatwoot": set("X-Chatwoot-Signature", func(old string) string { return strings.TrimPrefix(old, "sha256=") }),
-		}, "a header of the signature has another form than the sender's"},
-		{"rejects the name of the algorithm in upper case", map[string]change{
-			"chatwoot": set("X-Chatwoot-Signature", func(old string) string { return strings.Replace(old, "sha", "SHA", 1) }),
-		}, "a header of the signature has another form than the sender's"},
-		{"rejects a delivery without timestamp", map[string]change{
-			"chatwoot": func(d *source.Delivery, _ *[]string) { d.Header.Del("X-Chatwoot-Timestamp") },
-		}, "a header of the signature is missing or comes twice"},
-		{"rejects a fresh timestamp put on an old signature", map[string]change{
-			"chatwoot": set("X-Chatwoot-Timestamp", func(string) string {
-				return strconv.FormatInt(received.Unix()-1, 10)
-			}),
-		}, "no secret of the source made the signature"},
-		{"accepts a signature four minutes and 59 seconds old", stamp(-tolerance + time.Second), ""},
-		{"accepts a signature five minutes ahead", stamp(tolerance), ""},
-		{"rejects a signature older than the tolerance", stamp(-tolerance - time.Second), "the signed time is too long ago"},
-		{"rejects a signature further ahead than the tolerance", stamp(tolerance + time.Second), "the signed time lies ahead"},
-		{"rejects a signed timestamp with a sign", stampText("+" + strconv.FormatInt(received.Unix(), 10)), "a header of the signature has another form than the sender's"},
-		{"rejects a signed timestamp in milliseconds", stampText(strconv.FormatInt(received.UnixMilli(), 10)), "a header of the signature has another form than the sender's"},
-		{"rejects a signed timestamp that no integer holds", stampText(strings.Repeat("9", 40)), "a header of the signature has another form than the sender's"},
-		{"rejects a signed timestamp that is a date", stampText("2026-11-20T14:00:00Z"), "a header of the signature has another form than the sender's"},
+			return code
+		}), ""},
+		{"accepts an empty body that was signed", every, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				d.Body, d.Header = nil, headersFor(name, secretOf(name), nil, received)
+			}
+		}, ""},
+		{"accepts the right one of several signatures", []string{"canonical"}, signature(func(old string) string {
+			return "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= v2,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= " + old + " v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="
+		}), ""},
+		{"accepts a right one among ones of another form", []string{"canonical"}, signature(func(old string) string { return " v1, v1,0000 v1 , v1a,x " + old + " " }), ""},
+		{"accepts a secret without its prefix", []string{"canonical"}, secrets(func(good string) []string {
+			return []string{strings.TrimPrefix(good, "whsec_")}
+		}), ""},
+		{"rejects a secret that was taken back", every, secrets(func(string) []string { return []string{"new"} }), mismatched},
+		{"rejects everything of a source without secrets", every, secrets(func(string) []string { return nil }), noSecret},
+		{"rejects what the empty secret signed, even if the source has it", every, empty, mismatched},
+		{"rejects what the empty secret signed for a source without secrets", every, func(name string) change {
+			return func(d *source.Delivery, s *[]string) { empty(name)(d, s); *s = nil }
+		}, noSecret},
+		{"rejects a body with another byte", every, func(string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Body = append(bytes.Clone(d.Body), '\n') }
+		}, mismatched},
+		{"rejects a delivery without signature", every, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Header.Del(signatureHeaders[name]) }
+		}, unsigned},
+		{"rejects an empty signature", every, signature(func(string) string { return "" }), unsigned},
+		{"rejects a second signature beside the right one", every, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				d.Header.Add(signatureHeaders[name], d.Header.Get(signatureHeaders[name]))
+			}
+		}, unsigned},
+		{"rejects a signature that lacks its last byte", every, signature(func(old string) string { return old[:len(old)-2] }), malformed},
+		{"rejects a signature that lacks its last digit", every, signature(func(old string) string { return old[:len(old)-1] }), malformed},
+		{"rejects a signature with a space behind it", []string{"chatwoot", "tawkto", "zendesk"}, signature(func(old string) string { return old + " " }), malformed},
+		{"rejects a signature with a line's end in it", based, signature(func(old string) string { return old[:10] + "\n" + old[10:] }), malformed},
+		{"rejects a signature that is no hexadecimal number", hexed, signature(func(old string) string { return old[:len(old)-1] + "g" }), malformed},
+		{"rejects a signature in the base64 of URLs", based, signature(func(old string) string { return old[:len(old)-2] + "_=" }), malformed},
+		{"rejects a signature of another algorithm", every, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				other := map[string]string{"tawkto": "chatwoot", "chatwoot": "tawkto", "zendesk": "canonical", "canonical": "zendesk"}[name]
+				d.Header.Set(signatureHeaders[name], headersFor(other, secretOf(other), d.Body, received).Get(signatureHeaders[other]))
+			}
+		}, malformed},
+		{"rejects a signature with a bit turned", hexed, signature(func(old string) string {
+			last := map[bool]string{true: "1", false: "0"}[strings.HasSuffix(old, "0")]
+			return old[:len(old)-1] + last
+		}), mismatched},
+		{"rejects a signature with some bits turned", based, signature(func(old string) string {
+			return old[:5] + map[bool]string{true: "B", false: "A"}[old[5] == 'A'] + old[6:]
+		}), mismatched},
+		{"rejects the digits without the name of the algorithm", []string{"chatwoot"}, signature(func(old string) string { return strings.TrimPrefix(old, "sha256=") }), malformed},
+		{"rejects the name of the algorithm in upper case", []string{"chatwoot"}, signature(func(old string) string { return strings.Replace(old, "sha", "SHA", 1) }), malformed},
+		{"rejects the signature without its version", []string{"canonical"}, signature(func(old string) string { return strings.TrimPrefix(old, "v1,") }), malformed},
+		{"rejects the signature as that of a later version", []string{"canonical"}, signature(func(old string) string { return strings.Replace(old, "v1,", "v2,", 1) }), malformed},
+		{"rejects signatures with commas between them", []string{"canonical"}, signature(func(old string) string { return old + "," + old }), malformed},
+		{"rejects another id on the same signature", []string{"canonical"}, func(string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Header.Set("Webhook-Id", "msg_other") }
+		}, mismatched},
+		{"rejects a delivery without id", []string{"canonical"}, func(string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Header.Del("Webhook-Id") }
+		}, unsigned},
+		{"rejects what a key of 23 bytes signed", []string{"canonical"}, keyOf(23), mismatched},
+		{"accepts what a key of 24 bytes signed", []string{"canonical"}, keyOf(24), ""},
+		{"accepts what a key of 64 bytes signed", []string{"canonical"}, keyOf(64), ""},
+		{"rejects what a key of 65 bytes signed", []string{"canonical"}, keyOf(65), mismatched},
+		{"rejects a delivery without timestamp", stamped, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) { d.Header.Del(stampHeaders[name]) }
+		}, unsigned},
+		{"rejects a fresh timestamp put on an old signature", stamped, func(name string) change {
+			return func(d *source.Delivery, _ *[]string) {
+				d.Header.Set(stampHeaders[name], headersFor(name, "", nil, received.Add(-time.Second)).Get(stampHeaders[name]))
+			}
+		}, mismatched},
+		{"accepts a signature four minutes and 59 seconds old", stamped, signedAt(-tolerance + time.Second), ""},
+		{"accepts a signature five minutes ahead", stamped, signedAt(tolerance), ""},
+		{"rejects a signature older than the tolerance", stamped, signedAt(-tolerance - time.Second), "the signed time is too long ago"},
+		{"rejects a signature further ahead than the tolerance", stamped, signedAt(tolerance + time.Second), "the signed time lies ahead"},
+		{"rejects a signed timestamp with a sign", seconds, stampText("+" + strconv.FormatInt(received.Unix(), 10)), malformed},
+		{"rejects a signed timestamp in milliseconds", seconds, stampText(strconv.FormatInt(received.UnixMilli(), 10)), malformed},
+		{"rejects a signed timestamp that no integer holds", seconds, stampText(strings.Repeat("9", 40)), malformed},
+		{"rejects a signed timestamp that is a date", seconds, stampText("2026-11-20T14:00:00Z"), malformed},
+		{"accepts a signed timestamp of another zone", []string{"zendesk"}, stampText("2026-11-20T15:00:00+01:00"), ""},
+		{"accepts a signed timestamp with a fraction", []string{"zendesk"}, stampText("2026-11-20T14:00:00.123456789Z"), ""},
+		{"rejects a signed timestamp in seconds", []string{"zendesk"}, stampText(strconv.FormatInt(received.Unix(), 10)), malformed},
+		{"rejects a signed timestamp without zone", []string{"zendesk"}, stampText("2026-11-20T14:00:00"), malformed},
+		{"rejects a signed word", stamped, stampText("hello"), malformed},
 	} {
-		for name, change := range tc.changes {
+		for _, name := range tc.sources {
 			t.Run(tc.name+", "+name, func(t *testing.T) {
 				body := []byte(`{"event":"chat:end","chatId":"c1"}`)
-				d := source.Delivery{Header: headersFor(name, secret, body, received), Body: body, Received: received}
-				secrets := []string{secret}
-				change(&d, &secrets)
+				d := source.Delivery{Header: headersFor(name, secretOf(name), body, received), Body: body, Received: received}
+				secrets := []string{secretOf(name)}
+				tc.change(name)(&d, &secrets)
 				checkVerdict(t, lookup(t, name).Verify(d, secrets), tc.reason)
 			})
 		}
+	}
+}
+
+// The two examples of the specification's own libraries.
+func TestVerifyKnowsTheOfficialExamples(t *testing.T) {
+	for _, tc := range []struct{ name, secret, id, stamp, body, signature string }{
+		{"of the libraries for Go, JavaScript, Python and Ruby", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+			`{"test": 2432232314}`, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
+		{"of the library for Rust", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", "1649367553",
+			`{"email":"test@example.com","username":"test_user"}`, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			seconds, err := strconv.ParseInt(tc.stamp, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := source.Delivery{
+				Header: http.Header{"Webhook-Id": {tc.id}, "Webhook-Timestamp": {tc.stamp}, "Webhook-Signature": {tc.signature}},
+				Body:   []byte(tc.body), Received: time.Unix(seconds, 0).Add(time.Minute),
+			}
+			verify := lookup(t, "canonical").Verify
+			checkVerdict(t, verify(d, []string{tc.secret}), "")
+			d.Received = d.Received.Add(tolerance)
+			checkVerdict(t, verify(d, []string{tc.secret}), "the signed time is too long ago")
+		})
+	}
+}
+
+func TestNewSecret(t *testing.T) {
+	for _, name := range append(source.Names(), "unknown") {
+		one, other := source.NewSecret(name), source.NewSecret(name)
+		if one == other || len(one) < 43 { // 256 bits in base64 or longer
+			t.Errorf("%s: secrets of %d characters", name, len(one))
+		}
+	}
+	text, ok := strings.CutPrefix(source.NewSecret("canonical"), "whsec_")
+	if key, err := base64.StdEncoding.DecodeString(text); !ok || err != nil || len(key) != 32 {
+		t.Errorf("the secret is none of Standard Webhooks: %v, %d bytes", err, len(key))
 	}
 }
 
@@ -225,11 +342,11 @@ func checkRefusal(t testing.TB, err error) *fault.Fault {
 
 func TestVerifyTriesEverySecretInAnyOrder(t *testing.T) {
 	body := []byte(`{}`)
-	all := []string{"one", "two", "", "three", secret}
 	for name := range names {
+		all := []string{"one", "two", "", "three", secretOf(name)}
 		for range all {
 			all = slices.Concat(all[1:], all[:1])
-			d := source.Delivery{Header: headersFor(name, secret, body, received), Body: body, Received: received}
+			d := source.Delivery{Header: headersFor(name, secretOf(name), body, received), Body: body, Received: received}
 			if err := lookup(t, name).Verify(d, all); err != nil {
 				t.Errorf("%s with the secrets %q: %v", name, all, err)
 			}
@@ -239,8 +356,8 @@ func TestVerifyTriesEverySecretInAnyOrder(t *testing.T) {
 
 func TestEverySampleVerifies(t *testing.T) {
 	for _, s := range readSamples(t) {
-		d := source.Delivery{Header: headersFor(s.source, secret, s.body, received), Body: s.body, Received: received}
-		if err := lookup(t, s.source).Verify(d, []string{secret}); err != nil {
+		d := source.Delivery{Header: headersFor(s.source, secretOf(s.source), s.body, received), Body: s.body, Received: received}
+		if err := lookup(t, s.source).Verify(d, []string{secretOf(s.source)}); err != nil {
 			t.Errorf("%s: %v", s.file, err)
 		}
 	}

@@ -1,0 +1,293 @@
+package source
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// zendesk knows the ticket events of Zendesk's event webhooks: developer.zendesk.com, webhooks, event types, ticket events.
+//
+//	ticket.created           the description as the first message, id "description"
+//	ticket.comment_added     a public comment, or a note among agents
+//	ticket.status_changed    solved and closed are ends, and so is a deletion before one; all others go on after one
+//	ticket.subject_changed, .tags_changed, .agent_assignment_changed, .requester_changed
+//
+// Everything else that it sends is acknowledged, and so is a delivery without a body. Every event has the ticket as it was
+// then, from which subject, tags and requester are taken, but no status: a tag set on a solved ticket does not end it anew.
+// A ticket that is merged or deleted at Zendesk is kept here as long as any other. Bodies that an administrator wrote
+// (webhooks of triggers and automations) are not understood.
+//
+// Nothing is taken of custom fields, the channel, or the link to a file.
+var zendesk = Adapter{Verify: verifyZendesk, Adapt: adaptZendesk}
+
+func verifyZendesk(d Delivery, secrets []string) error {
+	text, reason := header(d.Header, "X-Zendesk-Webhook-Signature")
+	timestamp, missing := header(d.Header, "X-Zendesk-Webhook-Signature-Timestamp")
+	reason = cmp.Or(reason, missing)
+	var code []byte
+	if reason == nil {
+		code, reason = fromBase64(text, sha256.New)
+	}
+	err := signed(sha256.New, secrets, code, []byte(timestamp), d.Body)
+	if reason = cmp.Or(reason, err); reason == nil {
+		// Zendesk states no tolerance; the one of the others is more than a retry of it needs.
+		at, err := time.Parse(time.RFC3339, timestamp)
+		if reason = errMalformed; err == nil {
+			reason = near(at, d.Received)
+		}
+	}
+	if reason != nil {
+		return ErrSignature.Because(reason)
+	}
+	return nil
+}
+
+type zendeskBody struct {
+	ID     jsontext.Value `json:"id"`
+	Time   jsontext.Value `json:"time"`
+	Detail struct {
+		ID          jsontext.Value `json:"id"`
+		Subject     string         `json:"subject"`
+		Description string         `json:"description"`
+		Public      bool           `json:"is_public"`
+		Status      string         `json:"status"`
+		Tags        jsontext.Value `json:"tags"`
+		Requester   jsontext.Value `json:"requester_id"`
+		Submitter   jsontext.Value `json:"submitter_id"`
+		Assignee    jsontext.Value `json:"assignee_id"`
+		Created     jsontext.Value `json:"created_at"`
+	} `json:"detail"`
+	Event struct {
+		Previous jsontext.Value  `json:"previous"`
+		Current  jsontext.Value  `json:"current"`
+		Comment  *zendeskComment `json:"comment"`
+	} `json:"event"`
+}
+
+type zendeskComment struct {
+	ID     jsontext.Value `json:"id"`
+	Body   string         `json:"body"`
+	Public bool           `json:"is_public"`
+	Author struct {
+		ID    jsontext.Value `json:"id"`
+		Staff *bool          `json:"is_staff"`
+		Name  string         `json:"name"`
+	} `json:"author"`
+}
+
+// zendeskPrefix stands before the name of every type of event.
+const zendeskPrefix = "zen:event-type:"
+
+// zendeskNames are the events that Zendesk sends of tickets and of which nothing is kept.
+var zendeskNames = []string{
+	"ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment", "ticket.brand_changed",
+	"ticket.comment_made_private", "ticket.comment_redacted", "ticket.csat_received", "ticket.csat_requested",
+	"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
+	"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
+	"ticket.marked_as_spam", "ticket.merged", "ticket.next_sla_breach_changed", "ticket.ola_policy_changed",
+	"ticket.organization_changed", "ticket.permanently_deleted", "ticket.priority_changed", "ticket.problem_link_changed",
+	"ticket.schedule_changed", "ticket.sla_policy_changed", "ticket.soft_deleted", "ticket.submitter_changed",
+	"ticket.task_due_at_changed", "ticket.type_changed", "ticket.undeleted", "messaging_ticket.message_added",
+}
+
+func adaptZendesk(d Delivery) (Adapted, error) {
+	if len(d.Body) == 0 {
+		return Adapted{Name: otherName}, nil
+	}
+	var named struct {
+		Type string `json:"type"`
+	}
+	if err := strictjson.Unmarshal(d.Body, &named); err != nil {
+		return Adapted{}, err
+	}
+	if named.Type == "" {
+		return Adapted{}, ErrMissing
+	}
+	name, ok := strings.CutPrefix(named.Type, zendeskPrefix)
+	switch name {
+	case "ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
+		"ticket.agent_assignment_changed", "ticket.requester_changed":
+		if !ok {
+			return Adapted{Name: otherName}, nil
+		}
+	default:
+		if !ok || !slices.Contains(zendeskNames, name) {
+			name = otherName
+		}
+		return Adapted{Name: name}, nil
+	}
+	var body zendeskBody
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return Adapted{}, err
+	}
+	e, err := body.event(d, name)
+	if err != nil {
+		return Adapted{}, err
+	}
+	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
+}
+
+func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err error) {
+	e = conversation.Event{Kind: retention.Ticket, Received: conversation.At(d.Received), Title: z.Detail.Subject}
+	var requester, assignee string
+	for _, err := range []error{
+		fill(&e.ID, parseID, z.ID), fill(&e.Conversation, parseID, z.Detail.ID), fill(&e.Tags, zendeskTags, z.Detail.Tags),
+		fill(&requester, zendeskPerson, z.Detail.Requester), fill(&assignee, zendeskPerson, z.Detail.Assignee),
+	} {
+		if err != nil {
+			return conversation.Event{}, err
+		}
+	}
+	if e.Time, err = parseTime(z.Time, d.Received); err != nil {
+		return conversation.Event{}, err
+	}
+	if requester != "" {
+		e.Subjects = []conversation.Subject{{VisitorID: requester}}
+	}
+	if assignee != "" {
+		e.AgentIDs = []string{assignee}
+	}
+	current, _ := unquoted(z.Event.Current)
+	switch name {
+	case "ticket.created":
+		err = z.description(&e, requester)
+		e.Status = zendeskStatus(z.Detail.Status)
+		e.Ended = ends(e.Status)
+	case "ticket.comment_added":
+		err = z.comment(d, &e, requester)
+	case "ticket.status_changed":
+		text, _ := unquoted(z.Event.Previous)
+		previous := zendeskStatus(text)
+		e.Status = zendeskStatus(cmp.Or(current, z.Detail.Status))
+		if strings.EqualFold(current, "deleted") && goesOn(previous) { // what had ended before did not end anew
+			e.Status = conversation.StatusClosed
+		}
+		e.Ended, e.Reopened = ends(e.Status), goesOn(e.Status) && !goesOn(previous)
+	case "ticket.subject_changed":
+		e.Title = cmp.Or(current, e.Title)
+	}
+	if err != nil {
+		return conversation.Event{}, err
+	}
+	return e, nil
+}
+
+// zendeskDescription is the id of a ticket's description, its first message.
+const zendeskDescription = "description"
+
+// description adds the first message, which its submitter wrote. A submitter who is not the requester is an agent.
+func (z zendeskBody) description(e *conversation.Event, requester string) error {
+	submitter, err := zendeskPerson(z.Detail.Submitter)
+	if err != nil || z.Detail.Description == "" {
+		return err
+	}
+	author := conversation.Author{Role: conversation.Visitor}
+	if submitter != "" && submitter != requester {
+		author.Role = conversation.Agent
+		e.AgentIDs = slices.DeleteFunc(e.AgentIDs, func(id string) bool { return id == submitter })
+		e.AgentIDs = slices.Insert(e.AgentIDs, 0, submitter)
+	}
+	e.Entries = []conversation.Entry{{
+		ID: zendeskDescription, Time: e.Time, Author: author, Text: z.Detail.Description, Private: !z.Detail.Public,
+	}}
+	return nil
+}
+
+// comment adds a comment. What is not said to be public is a note.
+func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string) error {
+	c := z.Event.Comment
+	if c == nil {
+		return ErrMissing
+	}
+	id, err := parseID(c.ID)
+	if err != nil {
+		return err
+	}
+	author, err := zendeskPerson(c.Author.ID)
+	if err != nil {
+		return err
+	}
+	if z.repeats(d, e.Time) {
+		id = zendeskDescription
+	}
+	entry := conversation.Entry{ID: id, Time: e.Time, Text: c.Body, Private: !c.Public}
+	e.AgentIDs = nil // who is assigned did not write
+	switch staff := c.Author.Staff; {
+	case staff != nil && *staff:
+		entry.Author = conversation.Author{Role: conversation.Agent, Name: c.Author.Name}
+		if id := cmp.Or(author, c.Author.Name); id != "" {
+			e.AgentIDs = []string{id}
+		}
+		if author == requester { // an agent is no subject, even of their own ticket
+			e.Subjects = nil
+		}
+	case staff != nil, author != "" && author == requester:
+		entry.Author = conversation.Author{Role: conversation.Visitor, Name: c.Author.Name}
+		if author == requester {
+			e.Subjects = nil
+		}
+		if s := (conversation.Subject{Name: c.Author.Name, VisitorID: author}); s != (conversation.Subject{}) {
+			e.Subjects = append(e.Subjects, s)
+		}
+	default:
+		entry.Author.Role = conversation.System // who it is stands nowhere, and so no name
+	}
+	e.Entries = []conversation.Entry{entry}
+	return nil
+}
+
+// repeats says whether the comment is the description, which a ticket has as its first comment too.
+func (z zendeskBody) repeats(d Delivery, at conversation.Time) bool {
+	created, err := parseTime(z.Detail.Created, d.Received)
+	return err == nil && at.Sub(created.Time).Abs() <= time.Minute &&
+		strings.TrimSpace(z.Event.Comment.Body) == strings.TrimSpace(z.Detail.Description)
+}
+
+// zendeskStatus reads a status in either case. What is archived or scrubbed has had its end.
+func zendeskStatus(text string) conversation.Status {
+	switch strings.ToLower(text) {
+	case "new", "open":
+		return conversation.StatusOpen
+	case "pending", "hold":
+		return conversation.StatusPending
+	case "solved":
+		return conversation.StatusSolved
+	case "closed":
+		return conversation.StatusClosed
+	}
+	return ""
+}
+
+// zendeskPerson reads the id of a person, of whom there may be none: null, empty or zero.
+func zendeskPerson(raw jsontext.Value) (string, error) {
+	id, err := optionalID(raw)
+	if id == "0" {
+		id = ""
+	}
+	return id, err
+}
+
+// zendeskTags reads a list of tags, or what some payloads have in its place, a text with blanks between them.
+func zendeskTags(raw jsontext.Value) ([]string, error) {
+	if text, isText := unquoted(raw); isText {
+		return strings.Fields(text), nil
+	}
+	if !given(raw) {
+		return nil, nil
+	}
+	var tags []string
+	if err := json.Unmarshal(raw, &tags); err != nil {
+		return nil, strictjson.ErrShape
+	}
+	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" }), nil
+}

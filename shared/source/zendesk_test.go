@@ -1,0 +1,216 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// zendeskBody is an event of a ticket with the fields of detail and event given.
+func zendeskBody(name, detail, event string) string {
+	if detail != "" {
+		detail = "," + detail
+	}
+	return fmt.Sprintf(`{"type":"zen:event-type:%s","id":"e","time":"2026-11-20T10:00:00.123456789Z","subject":"zen:ticket:7714",
+		"detail":{"id":"7714"%s},"event":{%s}}`, name, detail, event)
+}
+
+func TestZendeskStatus(t *testing.T) {
+	for _, tc := range []struct {
+		previous, current string
+		want              conversation.Event
+	}{
+		{`"NEW"`, `"OPEN"`, conversation.Event{Status: "open"}},
+		{`"OPEN"`, `"PENDING"`, conversation.Event{Status: "pending"}},
+		{`"PENDING"`, `"HOLD"`, conversation.Event{Status: "pending"}},
+		{`"HOLD"`, `"OPEN"`, conversation.Event{Status: "open"}},
+		{`"OPEN"`, `"SOLVED"`, conversation.Event{Status: "solved", Ended: true}},
+		{`"OPEN"`, `"CLOSED"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"SOLVED"`, `"CLOSED"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"SOLVED"`, `"NEW"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"SOLVED"`, `"OPEN"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"SOLVED"`, `"PENDING"`, conversation.Event{Status: "pending", Reopened: true}},
+		{`"CLOSED"`, `"HOLD"`, conversation.Event{Status: "pending", Reopened: true}},
+		{`"solved"`, `"open"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"OPEN"`, `"DELETED"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"CLOSED"`, `"DELETED"`, conversation.Event{}},
+		{`"DELETED"`, `"OPEN"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"DELETED"`, `"SOLVED"`, conversation.Event{Status: "solved", Ended: true}},
+		{`"CLOSED"`, `"ARCHIVED"`, conversation.Event{}},
+		{`"ARCHIVED"`, `"SCRUBBED"`, conversation.Event{}},
+		{`null`, `"OPEN"`, conversation.Event{Status: "open", Reopened: true}},
+		{`null`, `null`, conversation.Event{Status: "solved", Ended: true}}, // as the ticket is
+		{`7`, `{}`, conversation.Event{Status: "solved", Ended: true}},
+	} {
+		t.Run(tc.previous+" to "+tc.current, func(t *testing.T) {
+			e := one(t, "zendesk", zendeskBody("ticket.status_changed", `"status":"SOLVED"`, `"previous":`+tc.previous+`,"current":`+tc.current))
+			if diff := cmp.Diff(tc.want, conversation.Event{Status: e.Status, Ended: e.Ended, Reopened: e.Reopened}); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("a ticket may be created solved", func(t *testing.T) {
+		for status, ended := range map[string]bool{"NEW": false, "PENDING": false, "SOLVED": true, "CLOSED": true, "": false} {
+			e := one(t, "zendesk", zendeskBody("ticket.created", `"status":"`+status+`"`, ``))
+			if e.Ended != ended || e.Reopened {
+				t.Errorf("%q: ended %v, reopened %v", status, e.Ended, e.Reopened)
+			}
+		}
+	})
+	t.Run("what happens to a solved ticket does not end it anew", func(t *testing.T) {
+		for _, name := range []string{"ticket.tags_changed", "ticket.subject_changed", "ticket.agent_assignment_changed", "ticket.requester_changed"} {
+			if e := one(t, "zendesk", zendeskBody(name, `"status":"SOLVED"`, ``)); e.Ended || e.Reopened || e.Status != "" || e.Entries != nil {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+	})
+}
+
+func TestZendeskComments(t *testing.T) {
+	requester := []conversation.Subject{{VisitorID: "4"}}
+	for _, tc := range []struct {
+		name, comment string
+		want          conversation.Entry
+		subjects      []conversation.Subject
+		agents        []string
+	}{
+		{"an agent's", `"id":"9","body":"x","is_public":true,"author":{"id":"2","is_staff":true,"name":"Jo"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "agent", Name: "Jo"}}, requester, []string{"2"}},
+		{"an agent's without id", `"id":9,"body":"x","is_public":true,"author":{"is_staff":true,"name":"Jo"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "agent", Name: "Jo"}}, requester, []string{"Jo"}},
+		{"a note of an agent", `"id":"9","body":"x","is_public":false,"author":{"id":"2","is_staff":true}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "agent"}, Private: true}, requester, []string{"2"}},
+		{"what is not said to be public is a note", `"id":"9","body":"x","author":{"id":"2","is_staff":true}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "agent"}, Private: true}, requester, []string{"2"}},
+		{"an agent's in a ticket of their own", `"id":"9","body":"x","is_public":true,"author":{"id":"4","is_staff":true,"name":"Jo"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "agent", Name: "Jo"}}, nil, []string{"4"}},
+		{"the requester's", `"id":"9","body":"x","is_public":true,"author":{"id":"4","is_staff":false,"name":"Ana"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "visitor", Name: "Ana"}},
+			[]conversation.Subject{{Name: "Ana", VisitorID: "4"}}, nil},
+		{"that of somebody in copy", `"id":"9","body":"x","is_public":true,"author":{"id":5,"is_staff":false,"name":"Bo"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "visitor", Name: "Bo"}},
+			[]conversation.Subject{{VisitorID: "4"}, {Name: "Bo", VisitorID: "5"}}, nil},
+		{"the requester's, though not said to be", `"id":"9","body":"x","is_public":true,"author":{"id":"4","name":"Ana"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "visitor", Name: "Ana"}},
+			[]conversation.Subject{{Name: "Ana", VisitorID: "4"}}, nil},
+		{"somebody's of whom it is not said who they are", `"id":"9","body":"x","is_public":true,"author":{"id":"6","name":"Cy"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "system"}}, requester, nil},
+		{"nobody's", `"id":"9","body":"x","is_public":true,"author":null`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "system"}}, requester, nil},
+		{"the description once more", `"id":"9","body":"It is broken.\n","is_public":true,"author":{"id":"4","is_staff":false,"name":"Ana"}`,
+			conversation.Entry{ID: "description", Text: "It is broken.\n", Author: conversation.Author{Role: "visitor", Name: "Ana"}},
+			[]conversation.Subject{{Name: "Ana", VisitorID: "4"}}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "zendesk", zendeskBody("ticket.comment_added", `"requester_id":"4","assignee_id":"3","status":"SOLVED",
+				"description":"It is broken.","created_at":"2026-11-20T09:59:59Z"`, `"comment":{`+tc.comment+`}`))
+			tc.want.Time = e.Time
+			if diff := cmp.Diff([]conversation.Entry{tc.want}, e.Entries); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.subjects, e.Subjects); diff != "" {
+				t.Errorf("subjects (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.agents, e.AgentIDs); diff != "" {
+				t.Errorf("agents (-want +got):\n%s", diff)
+			}
+			if e.Time.String() != "2026-11-20T10:00:00.123Z" || e.ID != "e" || e.Conversation != "7714" || e.Ended {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+	t.Run("the words of the description, said later, are another comment", func(t *testing.T) {
+		e := one(t, "zendesk", zendeskBody("ticket.comment_added", `"description":"Hello?","created_at":"2026-11-20T09:58:59Z"`,
+			`"comment":{"id":"9","body":"Hello?","is_public":true}`))
+		if e.Entries[0].ID != "9" {
+			t.Errorf("id %s", e.Entries[0].ID)
+		}
+	})
+}
+
+func TestZendeskDescriptions(t *testing.T) {
+	for _, tc := range []struct {
+		name, detail string
+		want         []conversation.Entry
+		agents       []string
+	}{
+		{"the requester wrote it", `"description":"x","is_public":true,"submitter_id":"4","requester_id":"4","assignee_id":"3"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "visitor"}}}, []string{"3"}},
+		{"an agent wrote it for the requester", `"description":"x","is_public":true,"submitter_id":"3","requester_id":"4","assignee_id":"3"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "agent"}}}, []string{"3"}},
+		{"another agent wrote it", `"description":"x","is_public":true,"submitter_id":"5","requester_id":"4","assignee_id":"3"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "agent"}}}, []string{"5", "3"}},
+		{"nobody is said to have written it", `"description":"x","is_public":true,"requester_id":"4"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "visitor"}}}, nil},
+		{"no agent is assigned", `"description":"x","is_public":false,"submitter_id":"0","requester_id":"4","assignee_id":""`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "visitor"}, Private: true}}, nil},
+		{"there is none", `"description":"","submitter_id":"4"`, nil, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "zendesk", zendeskBody("ticket.created", tc.detail, ``))
+			for i := range tc.want {
+				tc.want[i].Time = e.Time
+			}
+			if diff := cmp.Diff(tc.want, e.Entries); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.agents, e.AgentIDs); diff != "" {
+				t.Errorf("agents (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestZendeskTicketFields(t *testing.T) {
+	for _, tc := range []struct {
+		name, detail, event string
+		title               string
+		tags                []string
+		err                 error
+	}{
+		{"tags are a list", `"tags":["a","b"]`, ``, "", []string{"a", "b"}, nil},
+		{"or a text with blanks", `"tags":"a b"`, ``, "", []string{"a", "b"}, nil},
+		{"an empty list says that there are none", `"tags":[]`, ``, "", []string{}, nil},
+		{"so does an empty text", `"tags":""`, ``, "", []string{}, nil},
+		{"null says nothing", `"tags":null`, ``, "", nil, nil},
+		{"tags are no objects", `"tags":[{}]`, ``, "", nil, strictjson.ErrShape},
+		{"the subject is the title", `"subject":"s"`, ``, "s", nil, nil},
+		{"the new subject is the title", `"subject":"s"`, `"previous":"s","current":"t"`, "t", nil, nil},
+		{"an id of a person is no fraction", `"requester_id":1.5`, ``, "", nil, strictjson.ErrShape},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := adapt(t, "zendesk", []byte(zendeskBody("ticket.subject_changed", tc.detail, tc.event)))
+			checkOutcome(t, "zendesk", got, err)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if err == nil {
+				if e := got.Events[0]; e.Title != tc.title || !cmp.Equal(e.Tags, tc.tags) {
+					t.Errorf("title %q, tags %#v", e.Title, e.Tags)
+				}
+			}
+		})
+	}
+}
+
+func TestZendeskWithoutEvent(t *testing.T) {
+	for _, body := range []string{``, `{"type":"ticket.created"}`, `{"type":"zen:event-type:user.created","detail":7}`, `{"type":"zen:event-type:ticket.permanently_deleted"}`} {
+		got, err := adapt(t, "zendesk", []byte(body))
+		checkOutcome(t, "zendesk", got, err)
+		if err != nil || len(got.Events) != 0 {
+			t.Errorf("%q: %d events, %v", body, len(got.Events), err)
+		}
+	}
+	if _, err := adapt(t, "zendesk", []byte(` `)); !errors.Is(err, strictjson.ErrJSON) {
+		t.Errorf("a body of a blank: %v", err)
+	}
+	if _, err := adapt(t, "zendesk", []byte(`{"ticket":{"id":7}}`)); !errors.Is(err, source.ErrMissing) {
+		t.Errorf("a body that an administrator wrote: %v", err)
+	}
+}
