@@ -131,7 +131,7 @@ var chatwootNames = []string{
 }
 
 func adaptChatwoot(d Delivery) (Adapted, error) {
-	name, err := eventName(d.Body)
+	name, err := eventName(d.Body, "event")
 	if err != nil {
 		return Adapted{}, err
 	}
@@ -158,7 +158,7 @@ func adaptChatwoot(d Delivery) (Adapted, error) {
 
 func chatwootMessageCreated(d Delivery) ([]conversation.Event, error) {
 	var body chatwootMessageBody
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return nil, err
 	}
 	e, err := body.Conversation.event(d)
@@ -192,7 +192,7 @@ func chatwootMessageCreated(d Delivery) ([]conversation.Event, error) {
 
 func chatwootConversationEvent(d Delivery, name string) ([]conversation.Event, error) {
 	var body chatwootConversationBody
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return nil, err
 	}
 	e, err := body.event(d)
@@ -259,7 +259,7 @@ func (c chatwootConversationBody) turn(happening string) (ended, reopened bool) 
 // chatwootRated reads the answer to Chatwoot's question for satisfaction, which is a change of the message that asked.
 func chatwootRated(d Delivery) ([]conversation.Event, error) {
 	var body chatwootRatingBody
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return nil, err
 	}
 	rating, err := chatwootRating(body.Attributes)

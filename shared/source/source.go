@@ -73,17 +73,15 @@ var (
 // otherName stands for every name that an adapter does not know.
 const otherName = "other"
 
-// eventName is the type of a delivery whose sender calls it "event". The rest of the body is read only when the type is one
-// that is kept, so that a new type of a known sender is never refused for its shape.
-func eventName(body []byte) (string, error) {
-	var named struct {
-		Event string `json:"event"`
-	}
-	if err := strictjson.Unmarshal(body, &named); err != nil {
+// eventName checks a body and is the type of a delivery, under the sender's word for it. The rest of the body is read only when
+// the type is one that is kept, so that a new type of a known sender is never refused for its shape.
+func eventName(body []byte, member string) (string, error) {
+	if err := strictjson.Check(body); err != nil {
 		return "", err
 	}
-	if named.Event == "" {
-		return "", ErrMissing
+	name, err := strictjson.Text(body, member)
+	if err == nil && name == "" {
+		err = ErrMissing
 	}
-	return named.Event, nil
+	return name, err
 }

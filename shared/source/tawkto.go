@@ -90,7 +90,7 @@ type tawktoTicket struct {
 }
 
 func adaptTawkto(d Delivery) (Adapted, error) {
-	name, err := eventName(d.Body)
+	name, err := eventName(d.Body, "event")
 	if err != nil {
 		return Adapted{}, err
 	}
@@ -113,7 +113,7 @@ func adaptTawkto(d Delivery) (Adapted, error) {
 
 func tawktoStartOrEnd(d Delivery, name string) (conversation.Event, error) {
 	var body tawktoChat
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return conversation.Event{}, err
 	}
 	e, err := tawktoEvent(d, retention.Chat, body.ChatID, body.Time, body.Visitor)
@@ -136,7 +136,7 @@ func tawktoStartOrEnd(d Delivery, name string) (conversation.Event, error) {
 
 func tawktoWhole(d Delivery) (conversation.Event, error) {
 	var body tawktoTranscript
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return conversation.Event{}, err
 	}
 	e, err := tawktoEvent(d, retention.Chat, body.Chat.ID, body.Time, body.Chat.Visitor)
@@ -166,7 +166,7 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 
 func tawktoNewTicket(d Delivery) (conversation.Event, error) {
 	var body tawktoTicket
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return conversation.Event{}, err
 	}
 	by := body.Requester

@@ -104,16 +104,11 @@ func adaptZendesk(d Delivery) (Adapted, error) {
 	if len(d.Body) == 0 {
 		return Adapted{Name: otherName}, nil
 	}
-	var named struct {
-		Type string `json:"type"`
-	}
-	if err := strictjson.Unmarshal(d.Body, &named); err != nil {
+	kind, err := eventName(d.Body, "type")
+	if err != nil {
 		return Adapted{}, err
 	}
-	if named.Type == "" {
-		return Adapted{}, ErrMissing
-	}
-	name, ok := strings.CutPrefix(named.Type, zendeskPrefix)
+	name, ok := strings.CutPrefix(kind, zendeskPrefix)
 	switch name {
 	case "ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
 		"ticket.agent_assignment_changed", "ticket.requester_changed":
@@ -127,7 +122,7 @@ func adaptZendesk(d Delivery) (Adapted, error) {
 		return Adapted{Name: name}, nil
 	}
 	var body zendeskBody
-	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+	if err := strictjson.Read(d.Body, &body); err != nil {
 		return Adapted{}, err
 	}
 	e, err := body.event(d, name)

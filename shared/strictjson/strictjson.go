@@ -58,3 +58,33 @@ func Check(body []byte) error {
 		}
 	}
 }
+
+// Text is the text of a member of the object that a checked body is, read only that far; empty where there is none.
+func Text(body []byte, name string) (string, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if begin, err := dec.ReadToken(); err == nil && begin.Kind() == 'n' {
+		return "", nil
+	} else if err != nil || begin.Kind() != '{' {
+		return "", ErrShape
+	}
+	for {
+		key, err := dec.ReadToken()
+		if err != nil || key.Kind() != '"' {
+			return "", nil // the object is over
+		}
+		if key.String() != name {
+			if err := dec.SkipValue(); err != nil {
+				return "", ErrShape
+			}
+			continue
+		}
+		value, err := dec.ReadToken()
+		switch {
+		case err == nil && value.Kind() == '"':
+			return value.String(), nil
+		case err == nil && value.Kind() == 'n':
+			return "", nil
+		}
+		return "", ErrShape
+	}
+}

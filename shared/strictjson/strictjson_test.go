@@ -125,6 +125,9 @@ func FuzzUnmarshal(f *testing.F) {
 		if !json.Valid(body) || !utf8.Valid(body) {
 			t.Fatalf("accepted what is no JSON or no UTF-8: %q", body)
 		}
+		if text, err := strictjson.Text(body, "a"); err != nil || text != v.A {
+			t.Fatalf("the member is %q, read alone %q (%v)", v.A, text, err)
+		}
 		var any any
 		if err := strictjson.Unmarshal(body, &any); err != nil {
 			t.Fatalf("accepted into a shape, but not as a value: %v", err)
