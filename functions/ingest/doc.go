@@ -5,19 +5,28 @@
 //
 // Writes: the row of a conversation (keys), its sealed events (records, or objects over 32 KB). A conversation that comes
 // whole, and of which nothing is known yet, becomes its record at once, with pointers and fact (records) and, where they begin,
-// cohorts (keys): a third of the write units. Sends a message to the settle queue when a conversation ended; a sealed message to the ingest queue (over 200 KB by way of an object) when the tables
-// refuse.
+// cohorts (keys): a third of the write units. Sends a message to the settle queue when a conversation ended; a sealed
+// message, of up to 50 events, to the ingest queue (over 150 KB by way of an object) when the tables refuse.
 //
 // Answers: 202 {"accepted", "duplicates"} when every event of the delivery is durable; 4xx with a stable code for what
 // can never be taken; 503 when neither tables nor queue take it, so that the sender tries again.
 //
 // Retry and idempotency: an event is stored under an id that its sender gave it, so a delivery may come any number of
-// times, in any order, by either trigger. A message of the queue that fails is reported and comes again; after a hundred
-// times it is in the dead-letter queue.
+// times, in any order, by either trigger. A message of the queue that fails is reported and comes again after two minutes;
+// after a hundred times it is in the dead-letter queue.
 //
-// May: read the control table; read rows of keys, put those of cohorts and conversations, update those of conversations; put and read items of records;
-// decrypt with the wrap key under an account's context; send to both queues and receive from its own; put and read
-// objects under bodies/; put, read and delete those of its queue under queue/.
+// When a table throttles, nobody waits for it: the client repeats twice within 150 ms (vault.Impatient), then the events go
+// to the queue and the sender has its answer. If ingest waited as the SDK does, a hundred webhooks a second would keep more
+// than 300 processes busy instead of some 20, and senders would give up. Only the account's own rows there is no way
+// around: as long as they cannot be read nothing is known to be genuine, and the answer is 503.
+//
+// Ten invocations at a time, with up to ten messages each, store what is in the queue, some 300 messages a second. The last
+// that a table refused come again two minutes later (the queue's visibility timeout), and then the queue is empty.
+// TestThrottledForTwoMinutes, in functions, plays it.
+//
+// May: read the control table; read rows of keys, put those of cohorts and conversations, update those of conversations;
+// put and read items of records; decrypt with the wrap key under an account's context; send to both queues and receive
+// from its own; put and read objects under bodies/; put, read and delete those of its queue under queue/.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package ingest

@@ -19,8 +19,9 @@ import (
 // MaxBody is the largest body in bytes that is taken.
 const MaxBody = 1 << 20
 
-// tablesTimeout is how long a delivery waits for the tables; the HTTP API waits 30 seconds for the function.
-const tablesTimeout = 12 * time.Second
+// tablesTimeout is how long a delivery waits for the tables. Chatwoot waits five seconds for an answer and sends nothing
+// twice; what takes longer than that holds a process for a sender that has gone.
+const tablesTimeout = 4 * time.Second
 
 // ErrSource is the fault of a source that this vault does not know.
 var ErrSource = fault.New(fault.NotFound, "source_unknown", "There is no source of this name; the README lists them.")
