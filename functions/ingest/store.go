@@ -23,14 +23,8 @@ var errMoving = errors.New("ingest: the conversation keeps moving")
 func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
 	record := ses.Index.RecordID(e.Source, e.Kind, e.Conversation)
 	if t, ok := whole(e); ok {
-		rows, err := ses.Rows(ctx, record)
-		if err != nil {
+		if ok, err := h.record(ctx, ses, record, e, t); ok || err != nil {
 			return false, err
-		}
-		if len(rows) == 0 {
-			if ok, err := h.record(ctx, ses, record, e, t); ok || err != nil {
-				return false, err
-			}
 		}
 	}
 	wrote := false

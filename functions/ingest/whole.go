@@ -24,16 +24,16 @@ func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
 	return t, t.Ended()
 }
 
-// record makes the record of a whole conversation as settling would, of the first event that comes of it. ok is false where
-// it has to go the usual way: another writer was faster, or its time is over.
+// record makes the record of a whole conversation as settling would, if this is the first event that comes of it. ok is false
+// where it has to go the usual way: something is known of it already, another writer was faster, or its time is over.
 //
 // The row comes first, as being settled and at its last place in the index, so that two writers cannot both make a record,
 // and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
 func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript) (ok bool, err error) {
-	joined, err := ses.JoinCohorts(ctx, t.Anchor.Time, e.Kind, retention.Fact)
-	if err != nil {
+	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, e.Kind, retention.Fact)
+	if err != nil || known {
 		return false, err
 	}
 	cohort, ok := joined[e.Kind]

@@ -183,6 +183,9 @@ func (t *Transcript) entries(events []Event) []Entry {
 			whole, t.WholeUntil = delivered, until
 		}
 	}
+	if len(rest) == 0 {
+		return whole
+	}
 	type said struct {
 		role Role
 		text string

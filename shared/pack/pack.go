@@ -1,5 +1,8 @@
 // Package pack compresses what is sealed, because DynamoDB bills by the KB: Zstandard (RFC 8878), which a twenty-message
-// transcript shrinks under to about a third.
+// transcript shrinks under to about a third. What is too short to cost less when it is shorter stays as it is:
+//
+//	28 b5 2f fd …    a frame of Zstandard
+//	00 …             the bytes themselves
 package pack
 
 import (
@@ -34,11 +37,25 @@ var (
 	})
 )
 
+// short is the length in bytes below which nothing is compressed: with its keys and the seal around it, an item of it is
+// below the KB that a write costs at least.
+const short = 512
+
+const plain = 0x00
+
 // Pack compresses. What it compresses is authenticated by the seal around it, so it carries no checksum.
-func Pack(b []byte) []byte { return encoder().EncodeAll(b, make([]byte, 0, len(b)/2+64)) }
+func Pack(b []byte) []byte {
+	if len(b) < short {
+		return append([]byte{plain}, b...)
+	}
+	return encoder().EncodeAll(b, make([]byte, 0, len(b)/2+64))
+}
 
 // Unpack is the inverse of Pack.
 func Unpack(b []byte) ([]byte, error) {
+	if len(b) > 0 && len(b) <= short && b[0] == plain {
+		return b[1:], nil
+	}
 	out, err := decoder().DecodeAll(b, nil)
 	if err != nil {
 		return nil, ErrPack

@@ -58,6 +58,9 @@ func day(t time.Time) Cohort {
 func firstInstant(y int, m time.Month, d int, zone *time.Location) time.Time {
 	noon, day := time.Date(y, m, d, 12, 0, 0, 0, zone), time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	lo, hi := noon.Add(-36*time.Hour), noon.Add(36*time.Hour) // date(lo) is earlier, date(hi) is not
+	if offset(lo) == offset(noon) && offset(noon) == offset(hi) {
+		return noon.Add(-12 * time.Hour) // no clock was changed, as nearly always
+	}
 	for hi.Sub(lo) > time.Second {
 		mid := lo.Add(hi.Sub(lo) / 2)
 		y, m, d := mid.Date()
@@ -68,6 +71,11 @@ func firstInstant(y int, m time.Month, d int, zone *time.Location) time.Time {
 		}
 	}
 	return hi.Truncate(time.Second)
+}
+
+func offset(t time.Time) int {
+	_, seconds := t.Zone()
+	return seconds
 }
 
 // ParseCohort makes a cohort of its stored id and boundaries. Minutes are of UTC, whatever the zone.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ func given(raw jsontext.Value) bool { return len(raw) > 0 && raw.Kind() != 'n' }
 func unquoted(raw jsontext.Value) (string, bool) {
 	if !given(raw) || raw.Kind() != '"' {
 		return "", false
+	}
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), true // nothing in it is escaped, as nearly always
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	return string(text), err == nil
@@ -91,7 +95,7 @@ func parseTime(raw jsontext.Value, received time.Time) (conversation.Time, error
 	switch {
 	case !given(raw) || isText && text == "":
 		return conversation.Time{}, ErrMissing
-	case isText && decimal.MatchString(text):
+	case isText && !strings.Contains(text, "-") && decimal.MatchString(text):
 		t, err = fromDecimal(text)
 	case isText:
 		if t, err = time.Parse(time.RFC3339Nano, text); err != nil {

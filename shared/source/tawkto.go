@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -145,6 +146,7 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 	}
 	e.ID, e.Ended = "transcript/"+e.Time.String(), true
 	e.Whole = len(body.Chat.Messages) > 0 // a transcript of nothing must not replace what is known
+	e.Entries = make([]conversation.Entry, 0, len(body.Chat.Messages))
 	for i, m := range body.Chat.Messages {
 		at, err := parseTime(m.Time, d.Received)
 		if err != nil {
@@ -236,7 +238,7 @@ var tawktoInvented = regexp.MustCompile(`^V[0-9]{10,20}$`)
 // tawktoName drops the names that tawk.to makes up for visitors who gave none, V and a number: they name nobody, and the
 // number follows a browser from chat to chat.
 func tawktoName(name string) string {
-	if tawktoInvented.MatchString(name) {
+	if strings.HasPrefix(name, "V") && tawktoInvented.MatchString(name) {
 		return ""
 	}
 	return name

@@ -131,7 +131,20 @@ func (ses *Session) cohortKey(c Cohort) ([]byte, error) {
 // JoinCohorts are the cohorts of an anchor for several kinds, made if they do not exist. A kind whose cohort is over or
 // destroyed has none: it is never made again.
 func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...retention.Kind) (map[retention.Kind]Cohort, error) {
-	wanted, keys := map[retention.Kind]retention.Cohort{}, []attr.Item(nil)
+	joined, _, err := ses.join(ctx, anchor, kinds, nil)
+	return joined, err
+}
+
+// JoinCohortsOfNew is JoinCohorts for a conversation of which there must be no life yet; known says that there is one. It
+// costs no request more.
+func (ses *Session) JoinCohortsOfNew(ctx context.Context, record string, anchor time.Time, kinds ...retention.Kind) (joined map[retention.Kind]Cohort, known bool, err error) {
+	// A row is never deleted, so whoever has any life has the first.
+	return ses.join(ctx, anchor, kinds, []attr.Item{attr.Key(conversationPartition(ses.Account, record), incarnationKey(1))})
+}
+
+// join reads the cohorts, and other rows in the same request; where there is one of those, it makes no cohort.
+func (ses *Session) join(ctx context.Context, anchor time.Time, kinds []retention.Kind, others []attr.Item) (joined map[retention.Kind]Cohort, other bool, err error) {
+	wanted, keys := map[retention.Kind]retention.Cohort{}, others
 	for _, kind := range kinds {
 		wanted[kind] = retention.CohortOf(anchor, ses.Policy.Keeps(kind), ses.Policy.Zone)
 		pk := cohortPartition(ses.Account, kind)
@@ -139,38 +152,39 @@ func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...
 	}
 	rows, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	joined := map[retention.Kind]Cohort{}
+	all := map[string]*Cohorts{}
 	for _, kind := range kinds {
-		all := Cohorts{policy: ses.Policy.Policy, kind: kind}
-		for _, item := range rows[ses.store.Tables.Keys] {
-			if attr.GetS(item, "pk") != cohortPartition(ses.Account, kind) {
-				continue
-			}
-			if err := all.add(kind, item); err != nil {
-				return nil, err
-			}
+		all[cohortPartition(ses.Account, kind)] = &Cohorts{policy: ses.Policy.Policy, kind: kind}
+	}
+	for _, item := range rows[ses.store.Tables.Keys] {
+		of := all[attr.GetS(item, "pk")]
+		if of == nil {
+			return nil, true, nil
 		}
-		if c, ok := all.Find(wanted[kind].ID); ok {
-			if !c.Destroyed() && !all.Over(c.Cohort, ses.Now()) {
-				joined[kind] = c
-			}
+		if err := of.add(of.kind, item); err != nil {
+			return nil, false, err
+		}
+	}
+	joined = map[retention.Kind]Cohort{}
+	for _, of := range all {
+		c, ok := of.Find(wanted[of.kind].ID)
+		switch {
+		case ok && (c.Destroyed() || of.Over(c.Cohort, ses.Now())), !ok && of.Over(wanted[of.kind], ses.Now()):
 			continue
+		case !ok:
+			c, err = ses.makeCohort(ctx, of.kind, wanted[of.kind])
 		}
-		if all.Over(wanted[kind], ses.Now()) {
-			continue
-		}
-		c, err := ses.makeCohort(ctx, kind, wanted[kind])
 		if IsConditionFailed(err) { // another made it meanwhile
-			return ses.JoinCohorts(ctx, anchor, kinds...)
+			return ses.join(ctx, anchor, kinds, others)
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		joined[kind] = c
+		joined[of.kind] = c
 	}
-	return joined, nil
+	return joined, false, nil
 }
 
 func (ses *Session) makeCohort(ctx context.Context, kind retention.Kind, cohort retention.Cohort) (Cohort, error) {
