@@ -56,8 +56,8 @@ account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RE
 rotate: $(LOCAL) ## NAME= SOURCE=: a new secret for a source of an account
 	@exec $(LOCAL) rotate $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE))
 
-extract: $(LOCAL) ## NAME=: every conversation of an account, as files
-	@exec $(LOCAL) extract $(where) $(if $(JSON),-json) $(call flag,name,$(NAME))
+extract: $(LOCAL) ## NAME= [DIR=folder]: everything of an account as files; with DIR downloaded and checked
+	@exec $(LOCAL) extract $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,dir,$(DIR))
 
 invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
 	@exec $(LOCAL) invoke $(where) $(call flag,fn,$(FN)) $(call flag,event,$(EVENT))
@@ -108,7 +108,7 @@ e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
 	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
 
 bench: check-test build-local ## [JSON=1] [ONLY=part]: what things cost, each beside a rival or a limit, in one table
-	@exec $(LOCAL) dynamodb -- env $(if $(JSON),BENCH_JSON=1) BENCH_ONLY='$(ONLY)' go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' ./functions/
+	@exec $(LOCAL) dynamodb -- env $(if $(JSON),BENCH_JSON=1) BENCH_ONLY='$(ONLY)' go -C functions test -count=1 -timeout 30m -tags bench -run '^TestBench$$'
 
 .PHONY: build-local
 build-local: $(LOCAL)
