@@ -108,7 +108,8 @@ e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
 	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
 
 bench: check-test build-local ## [JSON=1] [ONLY=part]: what things cost, each beside a rival or a limit, in one table
-	@exec $(LOCAL) dynamodb -- env $(if $(JSON),BENCH_JSON=1) BENCH_ONLY='$(ONLY)' go -C functions test -count=1 -timeout 30m -tags bench -run '^TestBench$$'
+	@$(LOCAL) dynamodb -- env BENCH_JSON='$(if $(JSON),$(CURDIR)/.local/bench.json)' BENCH_ONLY='$(ONLY)' \
+		go -C functions test -count=1 -timeout 30m -tags bench -run '^TestBench$$' $(if $(JSON),>&2; status=$$?; cat .local/bench.json; exit $$status)
 
 .PHONY: build-local
 build-local: $(LOCAL)

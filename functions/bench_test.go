@@ -72,14 +72,15 @@ func TestBench(t *testing.T) {
 		fmt.Fprintf(os.Stderr, "measuring %s …\n", part.name)
 		rows = append(rows, part.measure(t)...)
 	}
-	if os.Getenv("BENCH_JSON") != "" {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(rows); err != nil {
+	print(rows)
+	if file := os.Getenv("BENCH_JSON"); file != "" {
+		b, err := json.MarshalIndent(rows, "", "  ")
+		if err == nil {
+			err = os.WriteFile(file, append(b, '\n'), 0o644)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-	} else {
-		print(rows)
 	}
 	for _, r := range rows {
 		if !r.ok() {
