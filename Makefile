@@ -53,8 +53,8 @@ account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RE
 	@exec $(LOCAL) account $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
 		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE))
 
-rotate: $(LOCAL) ## NAME= SOURCE=: a new secret for a source of an account
-	@exec $(LOCAL) rotate $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE))
+rotate: $(LOCAL) ## NAME= SOURCE= [SECRET=]: a new secret for a source of an account, or the one that the sender made
+	@exec $(LOCAL) rotate $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE)) $(call flag,secret,$(SECRET))
 
 extract: $(LOCAL) ## NAME= [DIR=folder]: everything of an account as files; with DIR downloaded and checked
 	@exec $(LOCAL) extract $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,dir,$(DIR))

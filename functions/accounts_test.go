@@ -135,3 +135,32 @@ func TestStoreTwoSecretsAreTakenWhileOneIsRotated(t *testing.T) {
 		t.Errorf("rotation of an unknown source: %v", err)
 	}
 }
+
+// Some senders make the secret themselves, and an account may be older than a source.
+func TestStoreAGivenSecretAndASourceThatIsNew(t *testing.T) {
+	r := newRoad(t)
+	demo := r.account(t, admin.Request{Account: "demo"})
+	rotate := func(source, secret string) error {
+		rotated, err := r.admin.Rotate(context.Background(), admin.Request{Account: "demo", Source: source, Secret: secret})
+		demo.Sources[source] = admin.Source{Secret: rotated.Secret}
+		return err
+	}
+	if err := rotate("tawkto", "made-by-the-sender"); err != nil || demo.Sources["tawkto"].Secret != "made-by-the-sender" {
+		t.Fatalf("%v: %+v", err, demo.Sources["tawkto"])
+	}
+	r.mustPost(t, demo, "tawkto", tawkStart("given", noon, "one"))
+	for _, item := range r.Items(t, r.Tables.Control) {
+		if attr.GetS(item, "sk") == "source#chatwoot" {
+			r.remove(t, r.Tables.Control, attr.Item{"pk": item["pk"], "sk": item["sk"]}, "")
+		}
+	}
+	if err := rotate("chatwoot", ""); err != nil {
+		t.Fatal(err)
+	}
+	r.mustPost(t, demo, "chatwoot", wootMessage(1, 1, noon, "one"))
+	for source, secret := range map[string]string{"tawkto": "short", "chatwoot": "with a blank in it", "canonical": "whsec_!!", "zendesk": strings.Repeat("x", 257)} {
+		if err := rotate(source, secret); !errors.Is(err, admin.ErrSecret) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}

@@ -14,9 +14,11 @@ import (
 // Every sample of a function that is invoked directly ends as its name says.
 func TestStoreSamplesOfInvocations(t *testing.T) {
 	r := newRoad(t)
+	p := postOver(r)
 	r.account(t, admin.Request{Account: "demo"})
 	invoked := map[string]func(context.Context, json.RawMessage) (any, error){
 		"admin": r.admin.Handle, "extract": r.extract.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
+		"mail": p.mail.Handle,
 	}
 	folders, err := filepath.Glob("../events/*/")
 	if err != nil {

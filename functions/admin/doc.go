@@ -1,20 +1,32 @@
-// Package admin makes accounts and replaces the secrets of their sources.
+// Package admin makes accounts and changes what belongs to them.
 //
-// Trigger: direct invocation by the operator, whose permission is lambda:InvokeFunction on this function.
+// Triggers: direct invocation by the operator, whose permission is lambda:InvokeFunction on this function;
 //
-//	{"action": "create-account", "account", "plan", "start", "retention"?, "timeZone"?}
+//	{"action": "create-account", "account", "plan", "start", "retention"?, "timeZone"?, "regimes"?}
 //	{"action": "rotate-secret", "account", "source"}
 //
-// Answers hold the token and the secrets; nothing shows them again.
+// and the HTTP API behind authorize, for an account's administrator:
+//
+//	GET            /v1/accounts/{account}/mail                  destinations of transcripts
+//	PUT, DELETE    /v1/accounts/{account}/mail/{name}           one of them
+//	GET            /v1/accounts/{account}/mail-log              what became of messages
+//	GET            /v1/accounts/{account}/suppressions          addresses to which nothing is sent any more
+//	DELETE         /v1/accounts/{account}/suppressions/{id}
+//	GET            /v1/accounts/{account}/copies?conversation=  where copies of a conversation are
+//
+// Answers to the operator hold the token and the secrets; nothing shows them again.
 //
 // Writes: the account's keys (keys), its policy, its sources and a token (control), all of them on the condition that
-// they do not exist.
+// they do not exist; destinations. Deletes destinations and suppressed addresses. An audit entry before everything that is
+// changed or shown by way of the HTTP API: without the entry, neither happens.
 //
-// Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more secret; the one before the last stops at once.
+// Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more
+// secret; the one before the last stops at once. A destination put again is the same; one deleted again is not found.
 //
-// May: read, put and update items of the control table but audit entries; read rows of keys and put those of account and
-// index keys; generate
-// and decrypt account keys with the wrap key under an account's context.
+// May: read the control table; put and update its rows but audit entries and what other functions write (the copy
+// ledger, extracts, receipts, digests, mail log, links, suppressed addresses); put audit entries; delete destinations and
+// suppressed addresses; read rows of keys and put those of account and index keys; generate and decrypt account keys with the
+// wrap key under an account's context.
 //
 // Alarms: errors.
 package admin

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -30,9 +33,11 @@ import (
 var (
 	ErrAction  = fault.New(fault.Invalid, "action_unknown", "The action must be create-account or rotate-secret.")
 	ErrID      = fault.New(fault.Invalid, "account_invalid", "The id of an account is 4 to 32 of the characters a–z and 0–9.")
+	ErrRegime  = fault.New(fault.Invalid, "regime_unknown", "The regimes are hipaa and pci, each at most once.")
 	ErrZone    = fault.New(fault.Invalid, "time_zone_unknown", "The time zone must be a name of the IANA database such as Europe/Berlin.")
 	ErrExists  = fault.New(fault.Conflict, "account_exists", "There is an account of this id already.")
 	ErrBusy    = fault.New(fault.Conflict, "rotated_meanwhile", "Somebody else rotated this secret at the same moment; nothing was changed.")
+	ErrSecret  = fault.New(fault.Invalid, "secret_invalid", "A given secret has 8 to 256 visible characters; that of canonical is whsec_ and the base64 of 24 to 64 bytes.")
 	ErrMissing = fault.New(fault.NotFound, "account_or_source_unknown", "There is no such account, or it has no such source.")
 )
 
@@ -50,6 +55,8 @@ type Deps struct {
 	KMS     generator
 	WrapKey string
 	Floor   retention.Floor
+	// Sends says that a sender of e-mail is configured; without one there can be no destination.
+	Sends bool
 }
 
 // Handler administers.
@@ -68,18 +75,22 @@ func Build() (*Handler, error) {
 	return New(Deps{
 		Store: vault.Connect(cfg, vault.Tables{Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
+		Sends: os.Getenv("MAIL_FROM") != "",
 	}), nil
 }
 
 // Request is what an operator asks.
 type Request struct {
-	Action    string `json:"action"`
-	Account   string `json:"account"`
-	Plan      string `json:"plan"`
-	Start     string `json:"start"`
-	Retention string `json:"retention"`
-	TimeZone  string `json:"timeZone"`
-	Source    string `json:"source"`
+	Action    string           `json:"action"`
+	Account   string           `json:"account"`
+	Plan      string           `json:"plan"`
+	Start     string           `json:"start"`
+	Retention string           `json:"retention"`
+	TimeZone  string           `json:"timeZone"`
+	Regimes   []account.Regime `json:"regimes"`
+	Source    string           `json:"source"`
+	// Secret is one that the sender made; without it a new one is made here.
+	Secret string `json:"secret"`
 }
 
 // Created is a new account. Token and secrets are shown this once.
@@ -88,6 +99,7 @@ type Created struct {
 	Plan    string            `json:"plan"`
 	Start   string            `json:"start"`
 	Keeps   string            `json:"retention"`
+	Regimes []account.Regime  `json:"regimes,omitempty"`
 	Token   string            `json:"token"`
 	Sources map[string]Source `json:"sources"`
 }
@@ -106,8 +118,23 @@ type Rotated struct {
 	PreviousValidUntil time.Time `json:"previousValidUntil"`
 }
 
-// Handle answers one request; what is wrong with it is part of the answer.
+// Handle tells the two triggers apart: what comes from API Gateway has a route.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var of struct {
+		RouteKey string `json:"routeKey"`
+	}
+	if json.Unmarshal(raw, &of) != nil || of.RouteKey == "" {
+		return h.Invoked(ctx, raw)
+	}
+	var req events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(raw, &req); err != nil {
+		return nil, errors.New("not a request of the HTTP API")
+	}
+	return h.HTTP(ctx, req)
+}
+
+// Invoked answers one request of the operator; what is wrong with it is part of the answer.
+func (h *Handler) Invoked(ctx context.Context, raw json.RawMessage) (any, error) {
 	var req Request
 	if err := json.Unmarshal(raw, &req); err != nil {
 		return edge.ErrorAnswer(ErrAction), nil
@@ -152,6 +179,12 @@ func (h *Handler) policy(req Request) (account.Policy, error) {
 	if err := p.Check(h.Floor); err != nil {
 		return p, fault.New(fault.Invalid, "policy_not_possible", err.Error())
 	}
+	for i, r := range req.Regimes {
+		if !slices.Contains(account.Regimes(), r) || slices.Contains(req.Regimes[:i], r) {
+			return p, ErrRegime
+		}
+	}
+	p.Regimes = req.Regimes
 	zone, err := time.LoadLocation(req.TimeZone) // empty is UTC
 	if err != nil || req.TimeZone == "Local" {
 		return p, ErrZone
@@ -169,7 +202,10 @@ func (h *Handler) Create(ctx context.Context, req Request) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	created := Created{Account: req.Account, Plan: req.Plan, Start: req.Start, Keeps: policy.Keeps(retention.Chat).String(), Sources: map[string]Source{}}
+	created := Created{
+		Account: req.Account, Plan: req.Plan, Start: req.Start, Keeps: policy.Keeps(retention.Chat).String(), Regimes: policy.Regimes,
+		Sources: map[string]Source{},
+	}
 	if _, err := h.Store.OpenPolicy(ctx, req.Account); err == nil {
 		return Created{}, ErrExists
 	}
@@ -197,7 +233,7 @@ func (h *Handler) Create(ctx context.Context, req Request) (Created, error) {
 	put(control, pk, account.PolicyVersionKey(policy.Version), policy.Item())
 	put(control, account.ListPartition, req.Account, attr.Item{"createdAt": attr.Time(policy.At)})
 	for _, name := range source.Names() {
-		secret := account.NewSecret()
+		secret := source.NewSecret(name)
 		wrapped, err := wrapSecrets(key, name, []account.Secret{{Value: secret}})
 		if err != nil {
 			return Created{}, err
@@ -231,17 +267,28 @@ func wrapSecrets(key *keyring.Account, name string, secrets []account.Secret) ([
 	return key.Wrap(account.SecretsPlace(key.ID(), name), b), nil
 }
 
-// Rotate makes a new secret for a source; the last one is taken for another week.
+// Rotate gives a source a new secret, one that the sender made or one of its own; the last one is taken for another week. A
+// source that there was not yet when the account was made is given its first.
 func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 	if _, ok := source.Lookup(req.Source); !ok || !account.ValidID(req.Account) {
 		return Rotated{}, ErrMissing
+	}
+	secret := req.Secret
+	if secret == "" {
+		secret = source.NewSecret(req.Source)
+	} else if !source.ValidSecret(req.Source, secret) {
+		return Rotated{}, ErrSecret
 	}
 	key := attr.Key(account.Partition(req.Account), account.SourceKey(req.Source))
 	before, err := h.Store.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &h.Store.Tables.Control, Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}
-	ses, err := h.Store.Open(ctx, req.Account, req.Source)
+	from := req.Source
+	if before.Item == nil {
+		from = ""
+	}
+	ses, err := h.Store.Open(ctx, req.Account, from)
 	if errors.Is(err, vault.ErrNoAccount) {
 		return Rotated{}, ErrMissing
 	}
@@ -249,9 +296,9 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 		return Rotated{}, err
 	}
 	until := h.Store.Now().Add(rotation).UTC().Truncate(time.Second)
-	secrets := []account.Secret{{Value: account.NewSecret()}}
+	secrets := []account.Secret{{Value: secret}}
 	for _, s := range ses.Secrets {
-		if s.Until.IsZero() {
+		if s.Until.IsZero() && s.Value != secret {
 			secrets = append(secrets, account.Secret{Value: s.Value, Until: until})
 		}
 	}
@@ -260,12 +307,16 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 		return Rotated{}, err
 	}
 	version := attr.GetN(before.Item, "version")
-	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	update := &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Control, Key: key,
 		UpdateExpression:          aws.String("SET secrets = :secrets, version = :next"),
-		ConditionExpression:       aws.String("version = :version"),
-		ExpressionAttributeValues: attr.Item{":secrets": attr.B(wrapped), ":version": attr.N(version), ":next": attr.N(version + 1)},
-	})
+		ConditionExpression:       aws.String("attribute_not_exists(version)"),
+		ExpressionAttributeValues: attr.Item{":secrets": attr.B(wrapped), ":next": attr.N(version + 1)},
+	}
+	if before.Item != nil {
+		update.ConditionExpression, update.ExpressionAttributeValues[":version"] = aws.String("version = :version"), attr.N(version)
+	}
+	_, err = h.Store.DB.UpdateItem(ctx, update)
 	if vault.IsConditionFailed(err) {
 		return Rotated{}, ErrBusy
 	}

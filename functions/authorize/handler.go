@@ -35,9 +35,19 @@ type Answer struct {
 	Context      map[string]any `json:"context,omitempty"`
 }
 
+// linkedRoute is the one route that a link opens, and no token.
+const linkedRoute = "GET /v1/accounts/{account}/transcripts/{id}"
+
 // Authorize answers one request.
 func (h *Handler) Authorize(ctx context.Context, req events.APIGatewayV2CustomAuthorizerV2Request) (Answer, error) {
-	id, reason, err := h.token(ctx, req)
+	known, reason, err := map[string]any(nil), "", error(nil)
+	if req.RouteKey == linkedRoute {
+		known, reason, err = h.link(ctx, req)
+	} else {
+		var id string
+		id, reason, err = h.token(ctx, req)
+		known = map[string]any{"account": req.PathParameters["account"], "token": id}
+	}
 	if err != nil {
 		return Answer{}, err // API Gateway answers 500 and the caller gets nothing
 	}
@@ -45,7 +55,34 @@ func (h *Handler) Authorize(ctx context.Context, req events.APIGatewayV2CustomAu
 		slog.InfoContext(ctx, "refused", slog.String("reason", reason))
 		return Answer{}, nil
 	}
-	return Answer{IsAuthorized: true, Context: map[string]any{"account": req.PathParameters["account"], "token": id}}, nil
+	return Answer{IsAuthorized: true, Context: known}, nil
+}
+
+// link says what a link opens, and to whom: one conversation, to whoever has it.
+func (h *Handler) link(ctx context.Context, req events.APIGatewayV2CustomAuthorizerV2Request,
+) (known map[string]any, reason string, err error) {
+	asked := req.PathParameters["account"]
+	if !account.ValidID(asked) {
+		return nil, "no account", nil
+	}
+	link, err := account.ParseLink(req.QueryStringParameters["link"])
+	if err != nil {
+		return nil, "no link", nil
+	}
+	row, err := h.Control.Get(ctx, link.Partition(asked), link.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	opening, ok := link.Opens(row, h.Now())
+	switch {
+	case !ok:
+		return nil, "unknown link, or it is over", nil
+	case opening.Conversation != req.PathParameters["id"]:
+		return nil, "link of another conversation", nil
+	}
+	return map[string]any{
+		"account": asked, "link": link.ID, "conversation": opening.Conversation, "reader": string(opening.Reader),
+	}, "", nil
 }
 
 func (h *Handler) token(ctx context.Context, req events.APIGatewayV2CustomAuthorizerV2Request) (id, reason string, err error) {

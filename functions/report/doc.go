@@ -1,6 +1,7 @@
 // Package report answers who may read.
 //
-// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, behind authorize.
+// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, behind authorize; and
+// …/transcripts/{id}?link=, which shows one conversation as a page to whoever was sent a link to it.
 //
 // Answers: {"chats": […], "next": …} or {"tickets": …}, newest first, without entries; or one conversation with them. What is past its
 // time, destroyed or without its keys is not found, whatever the tables still hold.

@@ -81,6 +81,9 @@ func (h *Handler) Handle(ctx context.Context, raw stdjson.RawMessage) (any, erro
 
 // HTTP answers one request.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	if req.RouteKey == linkedRoute {
+		return h.linked(ctx, req), nil
+	}
 	return edge.HTTP(ctx, req, h.route), nil
 }
 

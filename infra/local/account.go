@@ -89,11 +89,12 @@ func rotateCommand(ctx context.Context, root string, args []string) error {
 	asJSON := flags.Bool("json", false, "print JSON")
 	name := flags.String("name", "", "the account's id")
 	from := flags.String("source", "", "the source, as tawkto")
+	given := flags.String("secret", "", "the secret that the sender made; without it a new one is made")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if *name == "" || *from == "" {
-		return errors.New("usage: make rotate NAME=… SOURCE=tawkto|chatwoot [STAGE=dev|prod [REGION=…]]")
+		return errors.New("usage: make rotate NAME=… SOURCE=tawkto|chatwoot|zendesk|canonical [SECRET=…] [STAGE=dev|prod [REGION=…]]")
 	}
 	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {
@@ -105,7 +106,7 @@ func rotateCommand(ctx context.Context, root string, args []string) error {
 		Secret             string `json:"secret"`
 		PreviousValidUntil string `json:"previousValidUntil"`
 	}
-	request := map[string]string{"action": "rotate-secret", "account": *name, "source": *from}
+	request := map[string]string{"action": "rotate-secret", "account": *name, "source": *from, "secret": *given}
 	if err := s.call(ctx, "admin", request, &r); err != nil {
 		return err
 	}

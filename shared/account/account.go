@@ -5,6 +5,7 @@
 //	demo#   policy#00000001     every version of it
 //	demo#   source#tawkto       up to two secrets, wrapped by the account key
 //	demo#   token#<id>          the SHA-256 of a bearer token's secret
+//	demo#link#<day>#   <id>     what a link opens, to whom, until when, and the SHA-256 of its secret
 //	#accounts  demo             the list of accounts, for sweep and purge; no id begins with '#'
 package account
 
@@ -13,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/attr"
@@ -47,11 +49,28 @@ type Policy struct {
 	retention.Policy
 	Start minimise.Start
 	Zone  *time.Location
+	// Regimes are the laws under which the account is, beyond those that hold for everybody.
+	Regimes []Regime
 	// By, At and Reason say who wrote this version, when and why.
 	By     string
 	At     time.Time
 	Reason string
 }
+
+// Regime is a law or a standard under which an account is.
+type Regime string
+
+// The regimes: data on health, and on payment cards.
+const (
+	HIPAA Regime = "hipaa"
+	PCI   Regime = "pci"
+)
+
+// Regimes are all that an account can be under.
+func Regimes() []Regime { return []Regime{HIPAA, PCI} }
+
+// LinkOnly says that nothing of a conversation may leave by e-mail but a link to it.
+func (p Policy) LinkOnly() bool { return len(p.Regimes) > 0 }
 
 // ErrRow is returned for a row that this package did not write.
 var ErrRow = errors.New("account: unreadable row")
@@ -62,15 +81,23 @@ func (p Policy) Item() attr.Item {
 	for kind, period := range p.Shortened {
 		shortened[string(kind)] = attr.S(period.String())
 	}
-	return attr.Item{
+	item := attr.Item{
 		"version": attr.N(p.Version), "plan": attr.S(p.Plan), "start": attr.S(p.Start), "zone": attr.S(p.Zone.String()),
 		"shortened": attr.Map(shortened), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
 	}
+	if len(p.Regimes) > 0 {
+		regimes := make([]string, len(p.Regimes))
+		for i, r := range p.Regimes {
+			regimes[i] = string(r)
+		}
+		item["regimes"] = attr.Strings(regimes)
+	}
+	return item
 }
 
 // ReadPolicy reads what Item wrote.
 func ReadPolicy(item attr.Item) (Policy, error) {
-	zone, err := time.LoadLocation(attr.GetS(item, "zone"))
+	zone, err := retention.Zone(attr.GetS(item, "zone"))
 	if err != nil {
 		return Policy{}, fmt.Errorf("%w: zone", ErrRow)
 	}
@@ -86,6 +113,16 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 			return Policy{}, fmt.Errorf("%w: retention", ErrRow)
 		}
 		p.Shortened[retention.Kind(kind)] = period
+	}
+	regimes := attr.GetStrings(item, "regimes")
+	if _, has := item["regimes"]; has && len(regimes) == 0 {
+		return Policy{}, fmt.Errorf("%w: regimes", ErrRow)
+	}
+	for _, r := range regimes {
+		if !slices.Contains(Regimes(), Regime(r)) {
+			return Policy{}, fmt.Errorf("%w: regimes", ErrRow) // one that only a later version knows, perhaps: nothing goes out meanwhile
+		}
+		p.Regimes = append(p.Regimes, Regime(r))
 	}
 	if p.Version == 0 || p.Start.Check() != nil || p.Check(retention.FloorMinute) != nil {
 		return Policy{}, fmt.Errorf("%w: policy", ErrRow)

@@ -92,6 +92,8 @@ func policy(t *testing.T) account.Policy {
 func TestPolicyIsReadAsItWasWritten(t *testing.T) {
 	full := policy(t)
 	plain := account.Policy{Version: 1, Policy: retention.Policy{Plan: retention.Standard}, Start: minimise.Minimal, Zone: time.UTC, At: now}
+	regimes := plain
+	regimes.Regimes = []account.Regime{account.HIPAA, account.PCI}
 	minute := plain
 	minute.Shortened = map[retention.Kind]retention.Period{retention.Chat: {Minutes: 2}}
 	for _, tc := range []struct {
@@ -100,6 +102,7 @@ func TestPolicyIsReadAsItWasWritten(t *testing.T) {
 	}{
 		{"with everything", full},
 		{"with the plan alone", plain},
+		{"under two regimes", regimes},
 		{"with two minutes, which the stage local may write", minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -129,6 +132,9 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"a start that does not exist", func(row attr.Item) { row["start"] = attr.S("all") }},
 		{"a zone that does not exist", func(row attr.Item) { row["zone"] = attr.S("Europe/Nowhere") }},
 		{"a path for a zone", func(row attr.Item) { row["zone"] = attr.S("../../etc/passwd") }},
+		{"a regime that does not exist", func(row attr.Item) { row["regimes"] = attr.Strings([]string{"hipaa", "sox"}) }},
+		{"regimes that are no list", func(row attr.Item) { row["regimes"] = attr.S("hipaa") }},
+		{"regimes that are not texts", func(row attr.Item) { row["regimes"] = attr.Map(attr.Item{"hipaa": attr.S("")}) }},
 		{"a retention that is no period", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("soon")}) }},
 		{"a retention of nothing", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("")}) }},
 		{"a retention that is a number", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.N(3)}) }},

@@ -39,7 +39,10 @@ import (
 // Entries and what is known of the conversation may come with each of them. An event of another type is acknowledged and
 // an unknown field passed over, so that a sender may be ahead of this vault. The signature is that of Standard Webhooks,
 // www.standardwebhooks.com.
-var canonical = Adapter{Verify: verifyCanonical, Adapt: adaptCanonical, Secret: canonicalSecret}
+var canonical = Adapter{
+	Verify: verifyCanonical, Adapt: adaptCanonical, Secret: canonicalSecret,
+	Given: func(secret string) bool { return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil },
+}
 
 // CanonicalSchema is the JSON Schema of a delivery. What it cannot say is that times lie in range: ErrTime.
 //

@@ -3,6 +3,7 @@ package source
 import (
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ type Adapter struct {
 	Adapt func(d Delivery) (Adapted, error)
 	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does.
 	Secret func() string
+	// Given says whether a secret that the sender has made can be one of its own. Without it any text of a secret's length can.
+	Given func(secret string) bool
 }
 
 // Adapted is what a delivery turned out to be.
@@ -60,6 +63,15 @@ func NewSecret(name string) string {
 		return a.Secret()
 	}
 	return account.NewSecret()
+}
+
+var secretForm = regexp.MustCompile(`^[!-~]+$`)
+
+// ValidSecret says whether a secret that a sender made can be one of the source: 8 to 256 visible characters, unless the
+// sender has a form of its own.
+func ValidSecret(name, secret string) bool {
+	a, ok := adapters[name]
+	return ok && len(secret) >= 8 && len(secret) <= 256 && secretForm.MatchString(secret) && (a.Given == nil || a.Given(secret))
 }
 
 // The faults of deliveries.

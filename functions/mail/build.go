@@ -1,0 +1,77 @@
+package mail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// Build makes the handler of the deployed function; it is the only place that names clients of AWS.
+func Build() (*Handler, error) {
+	config, err := ReadConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg := awsenv.Config()
+	return New(config, Deps{
+		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket),
+		SES: sesv2.NewFromConfig(cfg, func(o *sesv2.Options) {
+			// Only what SES has certainly not taken is sent again here: an answer that was lost may have been a yes.
+			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+				s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{"TooManyRequestsException": {}}}}
+				s.MaxAttempts = 4
+			})
+		}),
+		Queue: sqsQueue{sqs.NewFromConfig(cfg), config.QueueURL},
+	}), nil
+}
+
+// Handle tells the two triggers apart: the schedule's input has an action.
+func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var in struct {
+		Action string `json:"action"`
+		events.SQSEvent
+	}
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, errors.New("neither a batch of the queue nor an action")
+	}
+	switch {
+	case in.Action == "digest":
+		return h.Digests(ctx)
+	case in.Action != "" || in.Records == nil:
+		return nil, errors.New(`the action must be "digest"`)
+	}
+	return h.Batch(ctx, in.SQSEvent)
+}
+
+type sqsQueue struct {
+	client *sqs.Client
+	url    string
+}
+
+func (q sqsQueue) Send(ctx context.Context, bodies []string) error {
+	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(bodies))
+	for i, body := range bodies {
+		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body}
+	}
+	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+	if err != nil {
+		return fmt.Errorf("send to mail queue: %w", err)
+	}
+	if len(out.Failed) > 0 {
+		return fmt.Errorf("send to mail queue: %d of %d refused", len(out.Failed), len(entries))
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+// Package mail sends transcripts by e-mail, through SES.
+//
+// Trigger: the mail queue, with what the event bus says of a conversation that has settled (a reference), with what SES
+// reports of a message (no address), and with digests that are due; EventBridge Scheduler, every hour, with
+// {"action":"digest"}, which sends the due digests to that queue.
+//
+// Sends: one message for each mailbox of a destination when a conversation settles, or one for each mailbox and period: as
+// text and HTML, whole, redacted, or a link. Where the account is under a regime, a link and nothing else, whatever the
+// destination says.
+//
+// Writes, all in the control table: the copy ledger, before anything leaves; the mail log; digests and what is in them;
+// links; suppressed addresses. Deletes digests that were sent, and log and links that are over.
+//
+// Retry and idempotency: package ledger draws the protocol. A conversation goes to a mailbox of a destination once, whatever
+// comes again, also when its next revision settles: the revision is not part of the copy's name. A process that ends
+// between SES and the ledger costs one message twice, with the same Message-ID; nothing is lost. What SES does not take for
+// now (its throttle, a paused account, an identity that is not verified) fails the queue's message, which comes again after
+// six minutes, sixty times, and then is in the dead-letter queue. What SES will never take is in the log as failed.
+//
+// What SES reports: a permanent bounce and a complaint suppress the address and stand in the log, a transient bounce stands in
+// the log. The report brings the tag of the message, which leads back to destination, conversation and blind index; the
+// address is found where it came from.
+//
+// May: read the three tables; put and update rows of the copy ledger, digests, log, links and suppressed addresses, delete
+// those of digests, log and links, and touch no others of the control table; decrypt with the wrap key under an account's
+// context; read objects under bodies/; send and receive from its queue; send e-mail as the configured sender only, through
+// its configuration set.
+//
+// Alarms: errors, and anything in the dead-letter queue.
+package mail

@@ -1,0 +1,209 @@
+package mail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/ledger"
+	"github.com/supportvault/supportvault/shared/mailbox"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// Deps are what a handler needs.
+type Deps struct {
+	Store *vault.Store
+	SES   sender
+	Queue queue
+}
+
+type sender interface {
+	// SendEmail hands a complete message over. An error other than a refusal says nothing about whether it was taken.
+	SendEmail(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+}
+
+type queue interface {
+	// Send sends up to ten messages to the mail queue.
+	Send(ctx context.Context, bodies []string) error
+}
+
+// Handler sends mail.
+type Handler struct {
+	Config
+	Deps
+}
+
+// New makes a handler.
+func New(config Config, deps Deps) *Handler { return &Handler{config, deps} }
+
+// Batch works off what the queue holds.
+func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	return edge.Queue(ctx, batch, h.message), nil
+}
+
+// message tells apart what comes by the queue.
+func (h *Handler) message(ctx context.Context, m events.SQSMessage) error {
+	var in struct {
+		Digest *due    `json:"digest"`
+		Report *report `json:"report"`
+	}
+	if err := json.Unmarshal([]byte(m.Body), &in); err != nil {
+		return errors.New("not a message of the mail queue")
+	}
+	switch {
+	case in.Digest != nil:
+		return h.digest(ctx, *in.Digest)
+	case in.Report != nil:
+		return h.reported(ctx, *in.Report)
+	}
+	ref, err := vault.ParseReference(m.Body)
+	if err != nil {
+		return err
+	}
+	return h.settled(ctx, ref)
+}
+
+// desk is an account opened to work off one message.
+type desk struct {
+	*Handler
+	ses    *vault.Session
+	book   *mailbox.Book
+	ledger *ledger.Ledger
+}
+
+// open opens an account; nil where there is none any more.
+func (h *Handler) open(ctx context.Context, account string) (*desk, error) {
+	ses, err := h.Store.Open(ctx, account, "")
+	if errors.Is(err, vault.ErrNoAccount) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &desk{h, ses, mailbox.Open(h.Store, ses), &ledger.Ledger{DB: h.Store.DB, Table: h.Store.Tables.Control, Now: h.Store.Now}}, nil
+}
+
+// errNoSender is returned where something is to be sent and nobody is configured to send it: the message waits until it is.
+var errNoSender = errors.New("no sender is configured")
+
+// settled sends a conversation that has settled to the destinations of its account, or puts it into their digests. Which
+// revision it was makes no difference: what has left does not leave again. So a mail is not lost either where the first
+// revision was followed by the next before anybody heard of it.
+func (h *Handler) settled(ctx context.Context, ref vault.Reference) error {
+	d, err := h.open(ctx, ref.Account)
+	if err != nil || d == nil {
+		return err
+	}
+	all, err := d.book.Destinations(ctx)
+	if err != nil {
+		return err
+	}
+	var wanted []mailbox.Destination
+	for _, to := range all {
+		if to.Takes(ref.Kind) {
+			wanted = append(wanted, to)
+		}
+	}
+	switch {
+	case len(wanted) == 0:
+		return nil
+	case h.From == "":
+		return errNoSender
+	}
+	row, ok, err := d.ses.Row(ctx, ref.Record, ref.Incarnation)
+	if err != nil || !ok {
+		return err
+	}
+	c, err := d.ses.Load(ctx, row, nil)
+	if errors.Is(err, vault.ErrUnreadable) && !errors.Is(err, vault.ErrObjectGone) {
+		return nil // destroyed, or its time is over
+	}
+	if err != nil {
+		return err
+	}
+	if c.State != vault.Settled {
+		return nil // it goes on, and will settle again
+	}
+	var failures []error
+	for _, to := range wanted {
+		if to.When == mailbox.Settled {
+			err = d.send(ctx, to, c)
+		} else {
+			err = d.file(ctx, to, c)
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("destination %s: %w", to.Name, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// Due is what a run of the schedule found.
+type Due struct {
+	Digests int `json:"digests"`
+}
+
+// queued is how many messages are sent to the queue at once.
+const queued = 10
+
+// Digests sends the digests that are due to the queue, of every account, and clears what the log and the links need no longer.
+func (h *Handler) Digests(ctx context.Context) (found Due, err error) {
+	var failures []error
+	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
+		n, err := h.due(ctx, account)
+		found.Digests += n
+		if err != nil {
+			failures = append(failures, fmt.Errorf("digests of %s: %w", account, err))
+		}
+		return true, nil
+	})
+	slog.InfoContext(ctx, "digests", slog.Int("due", found.Digests))
+	return found, errors.Join(append(failures, err)...)
+}
+
+// due is a digest in the queue.
+type due struct {
+	Account     string    `json:"account"`
+	Destination string    `json:"destination"`
+	End         time.Time `json:"end"`
+}
+
+func (d due) String() string {
+	b, err := json.Marshal(struct {
+		Digest due `json:"digest"`
+	}{d})
+	if err != nil {
+		panic(err) // two strings and a time of this age always marshal
+	}
+	return string(b)
+}
+
+func (h *Handler) due(ctx context.Context, account string) (n int, err error) {
+	ses, err := h.Store.OpenPolicy(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	book := mailbox.Open(h.Store, ses)
+	digests, err := book.Due(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var bodies []string
+	for i, d := range digests {
+		bodies = append(bodies, due{account, d.Destination, d.To}.String())
+		if len(bodies) == queued || i == len(digests)-1 {
+			if err := h.Queue.Send(ctx, bodies); err != nil {
+				return n, err
+			}
+			n, bodies = n+len(bodies), nil
+		}
+	}
+	return n, book.Clear(ctx)
+}
