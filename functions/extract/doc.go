@@ -1,23 +1,59 @@
-// Package extract hands an administrator every conversation of an account as raw files.
+// Package extract hands an administrator everything of an account as raw files.
 //
-// Trigger: direct invocation.
+// Triggers:
 //
-//	{"account": "demo"}
-//	{"account": "demo", "id": …, "next": …}     where the last answer was not done
+//	POST /v1/accounts/{account}/extracts                    begins one: 202, its Location and the job
+//	GET  /v1/accounts/{account}/extracts                    the jobs whose files are still there, the newest first
+//	GET  /v1/accounts/{account}/extracts/{id}               one job
+//	GET  /v1/accounts/{account}/extracts/{id}/files/{name}  302 to a file, by a link of 60 seconds
+//	the extract queue: {"account", "id"}                    works on a job
+//	direct invocation: {"account": "demo"}                  begins one and works on it
+//	                   {"account": "demo", "id", "next"}    goes on where the last answer was not done
 //
-// Writes: newline-delimited JSON into the folder <account>/<id>/ of the exports bucket, chats-open.ndjson for what
-// is not settled, one file for each cohort, and chats-open-late.ndjson for what was opened while the others were written.
-// A line is a conversation as the API answers it, with its entries. None is left out; one that changes its state
-// meanwhile may stand in two files. What is past its time or destroyed is in no file. An audit entry comes before the
-// first byte.
+// # Files
 //
-// It streams: memory does not grow with the account. Where time runs out it answers "done": false with the place to go on
-// from, between two files.
+// They stand in the folder <account>/<id>/ of the exports bucket:
 //
-// Retry and idempotency: a file that is written again replaces itself.
+//	chats.ndjson    chats.csv    chat-entries.csv     a conversation a line, as the API answers it, with its entries;
+//	tickets.ndjson  tickets.csv  ticket-entries.csv   a conversation a row, without them; an entry a row
+//	facts.ndjson    facts.csv                         a fact a line or row
+//	policies.ndjson                                   every version of the policy
+//	audit.ndjson                                      every audit entry
+//	copies.ndjson                                     what the copy ledger says of copies of everything, this one among
+//	                                                  them; copies of one conversation stand at GET …/copies
+//	receipts.ndjson                                   receipts of destruction, once there are any
+//	manifest.json                                     records, bytes and SHA-256 of each file, and what was left out
+//	SHA256SUMS                                        the same for `sha256sum -c`
 //
-// May: read the three tables; put audit entries, and nothing else, into the control table; decrypt with the wrap key
-// under an account's context; read objects under bodies/; put objects into the exports bucket.
+// A kind of which there is nothing has no file. At 512 MB, or where time runs out, a kind goes on in chats-2.ndjson,
+// chats-2.csv and so on. In CSV, what people wrote is made inert (shared/sheet); NDJSON has it as it was.
 //
-// Alarms: errors.
+// A conversation that settles, goes on or is opened while the extract runs is in it once, as it was when it was read, and
+// none that was there at the beginning is left out. Where a job took more than one invocation, such a one may stand
+// twice, under one id. What is past its time or destroyed is in no file from the page on that follows; a page is 100 conversations.
+//
+// # Jobs
+//
+//	table control: demo#extract#   <id>   status running | complete | failed, and how far it is
+//
+// A copy of everything is in the copy ledger, and an audit entry says who wants it, before the first byte is written. A job
+// and its files are there for a day from its beginning: then it is not found, whatever its status, and the bucket's
+// lifecycle forgets each file a day after it was written. At most three are under way for an account, begun by
+// POST; where several begin at the same instant, it may be one more.
+//
+// Retry and idempotency: whoever works on a job claims its row for as long as it may run, and says after each kind, or part
+// of one, which files are finished and where to go on; a file that is written again from there replaces itself. Where
+// time runs out it sends the queue the next message. What fails is tried again, five times without any progress; then the
+// job has failed, with the reason tries_exhausted. A message of a process that died comes again after the queue's 90
+// minutes. A job that nobody has worked on for three hours has failed, with the reason stalled.
+//
+// It streams: a hundred rows and records are read at a time, opened side by side and written in order. Memory does not grow
+// with the account, but for eight bytes a conversation, of the first million.
+//
+// May: read the rows of accounts, conversations and records; query audit entries, receipts, its own jobs and the ledger of
+// copies of everything; put audit entries and jobs, update jobs and that ledger; decrypt with the wrap key under an
+// account's context; read objects under bodies/; put and read objects of the exports bucket (a presigned link has the
+// permissions of who signs it); send to and consume its queue.
+//
+// Alarms: errors; messages in the dead-letter queue.
 package extract

@@ -2,89 +2,55 @@ package extract
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/audit"
-	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
-	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // The faults of an extract.
 var (
-	ErrRequest = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
-	ErrAccount = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrRequest   = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
+	ErrAccount   = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
+	ErrNotFound  = fault.New(fault.NotFound, "extract_not_found", "There is no extract of this id, or its day is over.")
+	ErrNoFile    = fault.New(fault.NotFound, "extract_file_not_found", "There is no extract of this id with a file of this name, or its day is over.")
+	ErrRunning   = fault.New(fault.Conflict, "extract_running", "Three extracts of this account are running; wait for one of them.")
+	ErrBusy      = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
 )
 
-// reserve is how much time must be left to begin another file.
-const reserve = 2 * time.Minute
-
-// lateFile is what Next says where only what was opened meanwhile is left; it sorts behind every cohort.
-const lateFile = "late"
-
-// Deps are what a handler needs.
-type Deps struct {
-	Store  *vault.Store
-	Files  files
-	Bucket string
-	Audit  func(context.Context, audit.Entry) error
-}
-
-type files interface {
-	// Put writes a file of what the reader gives, in parts, so that it is never in memory whole.
-	Put(ctx context.Context, key string, r io.Reader) error
-}
-
-// Handler extracts.
-type Handler struct{ Deps }
-
-// New makes a handler.
-func New(deps Deps) *Handler { return &Handler{deps} }
-
-// Build makes the handler of the deployed function; it is the only place that names clients of AWS.
-func Build() (*Handler, error) {
-	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "EXPORTS_BUCKET")
-	if err != nil {
-		return nil, err
+// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records.
+func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var in struct {
+		RequestContext json.RawMessage `json:"requestContext"`
+		Records        json.RawMessage `json:"Records"`
 	}
-	cfg := awsenv.Config()
-	tables := vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}
-	store := vault.Connect(cfg, tables, env["OBJECTS_BUCKET"])
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
-	return New(Deps{
-		Store: store, Bucket: env["EXPORTS_BUCKET"],
-		Files: bucket{transfermanager.New(client, func(o *transfermanager.Options) { o.Concurrency = 2 }), env["EXPORTS_BUCKET"]},
-		Audit: func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, store.DB, tables.Control, e) },
-	}), nil
-}
-
-type bucket struct {
-	client *transfermanager.Client
-	name   string
-}
-
-func (b bucket) Put(ctx context.Context, key string, r io.Reader) error {
-	_, err := b.client.UploadObject(ctx, &transfermanager.UploadObjectInput{
-		Bucket: &b.name, Key: &key, Body: r, ContentType: aws.String("application/x-ndjson"),
-	})
-	return err
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return edge.ErrorAnswer(ErrRequest), nil
+	}
+	switch {
+	case in.RequestContext != nil:
+		var req events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(raw, &req); err != nil {
+			return nil, errors.New("not a request of the HTTP API")
+		}
+		return h.HTTP(ctx, req)
+	case in.Records != nil:
+		var batch events.SQSEvent
+		if err := json.Unmarshal(raw, &batch); err != nil {
+			return nil, errors.New("not a batch of the queue")
+		}
+		return h.Messages(ctx, batch)
+	}
+	return h.invoked(ctx, raw)
 }
 
 // Request asks for an extract, or for the rest of one.
@@ -94,149 +60,208 @@ type Request struct {
 	Next    string `json:"next,omitempty"`
 }
 
-// Answer says what was written.
+// Answer says how far an extract is that somebody calls for themselves.
 type Answer struct {
-	ID      string `json:"id"`
-	Bucket  string `json:"bucket"`
-	Prefix  string `json:"prefix"`
-	Files   []File `json:"files"`
-	Records int    `json:"records"`
-	// Damaged are conversations that did not open though their keys are there; the log names them.
-	Damaged int    `json:"damaged"`
-	Done    bool   `json:"done"`
-	Next    string `json:"next,omitempty"`
+	ID     string `json:"id"`
+	Bucket string `json:"bucket"`
+	Prefix string `json:"prefix"`
+	// Files are those that are finished, of this call and those before it.
+	Files []File `json:"files"`
+	// Records are the conversations in them.
+	Records int `json:"records"`
+	// Damaged are conversations that did not open though their keys are there; the manifest and the log name them.
+	Damaged  int     `json:"damaged"`
+	Progress float64 `json:"progress"`
+	Done     bool    `json:"done"`
+	Next     string  `json:"next,omitempty"`
 }
 
-// File is one file of an extract.
-type File struct {
-	Name    string `json:"name"`
-	Bytes   int64  `json:"bytes"`
-	Records int    `json:"records"`
-	SHA256  string `json:"sha256"`
-}
-
-var extractID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{8}$`)
-
-// Handle answers one request; what is wrong with it is part of the answer.
-func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+func (h *Handler) invoked(ctx context.Context, raw json.RawMessage) (any, error) {
 	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil || req.ID != "" && !extractID.MatchString(req.ID) || (req.ID == "") != (req.Next == "") {
+	if err := json.Unmarshal(raw, &req); err != nil {
 		return edge.ErrorAnswer(ErrRequest), nil
 	}
 	answer, err := h.Extract(ctx, req)
-	if errors.Is(err, ErrAccount) {
-		return edge.ErrorAnswer(err), nil
+	if f := fault.Of(err); err != nil && !f.Retry() {
+		return edge.ErrorAnswer(err), nil // what is wrong with the request is part of the answer
 	}
 	return answer, err
 }
 
-// Extract writes files until everything is written or time runs out.
+// Extract begins a job, or goes on with one, and works on it until everything is written or time runs out. Where to go on
+// stands in the job's row; what next says is only looked for, so that a call whose answer was lost can be made again.
 func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
-	ses, err := h.Store.Open(ctx, req.Account, "")
-	if errors.Is(err, vault.ErrNoAccount) {
-		return Answer{}, ErrAccount
+	if req.ID != "" && !idForm().MatchString(req.ID) || (req.ID == "") != (req.Next == "") {
+		return Answer{}, ErrRequest
 	}
+	j, err := h.direct(ctx, req)
 	if err != nil {
 		return Answer{}, err
 	}
-	now := h.Store.Now()
-	if req.ID == "" {
-		req.ID = now.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:8])
-	}
-	answer := Answer{ID: req.ID, Bucket: h.Bucket, Prefix: req.Account + "/" + req.ID + "/", Files: []File{}}
-	entry := audit.Entry{Account: req.Account, Actor: "role:extract", Action: "extract", Target: req.ID, At: now}
-	if err := h.Audit(ctx, entry); err != nil {
-		return Answer{}, err
-	}
-	for next := req.Next; ; {
-		// Read anew for every file: a cohort may begin or be destroyed while the extract runs.
-		cohorts, err := ses.Cohorts(ctx, retention.Chat)
+	if j.Status == Running {
+		claimed, err := h.take(ctx, j)
+		if errors.Is(err, errBusy) {
+			return Answer{}, ErrBusy
+		}
 		if err != nil {
-			return answer, err
+			return Answer{}, err
 		}
-		all := parts(ses, cohorts, h.Store.Now(), started(req.ID))
-		i := slices.IndexFunc(all, func(p part) bool { return p.next >= next })
-		if i < 0 {
-			break
+		if j, err = h.run(ctx, claimed); err != nil {
+			h.release(ctx, j)
+			return h.answer(j), err
 		}
-		if short(ctx) {
-			answer.Next = all[i].next
-			return answer, nil
-		}
-		if err := h.file(ctx, ses, cohorts, all[i], &answer); err != nil {
-			return answer, fmt.Errorf("%s: %w", all[i].name, err)
-		}
-		next = all[i].next + "\x00" // what sorts right behind it
 	}
-	answer.Done = true
-	slog.InfoContext(ctx, "extracted", slog.Int("records", answer.Records), slog.Int("files", len(answer.Files)))
-	return answer, nil
+	return h.answer(j), nil
 }
 
-// part is one file: the partitions of the index that it is made of, and what Next says before it.
-type part struct {
-	next, name string
-	listings   []string
-	since      time.Time
-}
-
-// parts are the files of an extract in their order. A conversation can settle while the extract runs, so the open ones
-// come first, or be opened again, so those opened since the start come once more at the end.
-func parts(ses *vault.Session, cohorts vault.Cohorts, now, start time.Time) []part {
-	open := []string{vault.OpenListing(ses.Account, retention.Chat)}
-	all := []part{{name: "chats-open.ndjson", listings: open}}
-	for _, c := range slices.Backward(cohorts.List) {
-		if c.Destroyed() || cohorts.Over(c.Cohort, now) {
-			continue
-		}
-		p := part{next: c.ID, name: "chats-" + c.ID + ".ndjson"}
-		for shard := range vault.Shards {
-			p.listings = append(p.listings, vault.CohortListing(ses.Account, c.Kind, c.ID, shard))
-		}
-		all = append(all, p)
+// direct is the job of a direct invocation, with its audit entry.
+func (h *Handler) direct(ctx context.Context, req Request) (job, error) {
+	if req.ID == "" {
+		return h.start(ctx, req.Account, "role:extract", true)
 	}
-	return append(all, part{next: lateFile, name: "chats-open-late.ndjson", listings: open, since: start})
+	if !account.ValidID(req.Account) {
+		return job{}, ErrAccount
+	}
+	j, ok, err := h.get(ctx, req.Account, req.ID)
+	if err != nil {
+		return j, err
+	}
+	if !ok || j.Status == Failed {
+		return j, ErrNotFound
+	}
+	return j, h.Audit(ctx, audit.Entry{Account: req.Account, Actor: "role:extract", Action: "extract", Target: j.ID, At: h.Store.Now()})
 }
 
-const idTime = "20060102T150405Z"
-
-// started is when an extract began, by its id.
-func started(id string) time.Time {
-	t, _ := time.Parse(idTime, id[:len(idTime)]) // the form of the id is checked
-	return t
+func (h *Handler) answer(j job) Answer {
+	a := Answer{
+		ID: j.ID, Bucket: h.ExportsBucket, Prefix: j.prefix(), Files: j.work.Files, Records: j.work.conversations(),
+		Damaged: j.work.Damaged, Progress: j.Progress, Done: j.Status == Complete,
+	}
+	if !a.Done {
+		a.Next = j.work.Cursor.Kind + "/" + j.work.Cursor.Part
+	}
+	return a
 }
 
-func short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < reserve
+// start begins a job: first the ledger knows of the copy, and the audit trail who wants it.
+func (h *Handler) start(ctx context.Context, id, by string, direct bool) (job, error) {
+	ses, err := h.Store.Open(ctx, id, "")
+	if errors.Is(err, vault.ErrNoAccount) {
+		return job{}, ErrAccount
+	}
+	if err != nil {
+		return job{}, err
+	}
+	now := h.Store.Now()
+	j := job{
+		Account: id, ID: newID(now), By: by, Direct: direct, Status: Running, Policy: ses.Policy.Version,
+		CreatedAt: now, BusyUntil: now, work: begin(),
+	}
+	if _, err := h.leaving(ctx, j); err != nil {
+		return j, err
+	}
+	if err := h.Audit(ctx, audit.Entry{Account: id, Actor: by, Action: "extract", Target: j.ID, At: now}); err != nil {
+		return j, err
+	}
+	return j, h.put(ctx, j)
 }
 
-// file writes the conversations of a part to its file; where there are none, no file.
-func (h *Handler) file(ctx context.Context, ses *vault.Session, cohorts vault.Cohorts, p part, answer *Answer) error {
-	r, w := io.Pipe()
-	lines := &counter{w: w, sum: sha256.New()}
-	written := make(chan error, 1)
-	go func() {
-		err := h.lines(ctx, ses, cohorts, p, lines)
-		w.CloseWithError(err)
-		written <- err
-	}()
-	first := make([]byte, 1)
-	_, err := io.ReadFull(r, first)
+// release lets others work on a job of which this invocation has had enough. Where that fails too, its claim runs out.
+func (h *Handler) release(ctx context.Context, j job) {
+	j.BusyUntil = h.Store.Now()
+	if err := h.update(context.WithoutCancel(ctx), j); err != nil {
+		slog.WarnContext(ctx, "not released", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
+	}
+}
+
+// message is what the queue carries.
+type message struct {
+	Account string `json:"account"`
+	ID      string `json:"id"`
+}
+
+func (h *Handler) send(ctx context.Context, j job, delay time.Duration) error {
+	b, err := json.Marshal(message{j.Account, j.ID})
+	if err != nil {
+		return err
+	}
+	return h.Queue.Send(ctx, string(b), delay)
+}
+
+// Messages works on the jobs of a batch, which has one. A job that fails for good fails the invocation too, for its alarm; the
+// message that comes again finds it failed.
+func (h *Handler) Messages(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	var given error
+	res := edge.Queue(ctx, batch, func(ctx context.Context, m events.SQSMessage) error {
+		err := h.message(ctx, m.Body)
+		if errors.Is(err, errGivenUp) {
+			given = err
+		}
+		return err
+	})
+	return res, given
+}
+
+// errGivenUp says that a job has failed for good.
+var errGivenUp = errors.New("an extract has failed")
+
+// message works on a job. What it does not finish it sends the next message for.
+func (h *Handler) message(ctx context.Context, body string) error {
+	var m message
+	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !idForm().MatchString(m.ID) {
+		return errors.New("not a message of the extract queue")
+	}
+	j, ok, err := h.get(ctx, m.Account, m.ID)
+	if err != nil {
+		return err
+	}
+	if !ok || j.Status != Running && j.Reason != stalled {
+		return nil // it is done, or its day is over
+	}
+	if j, err = h.take(ctx, j); err != nil {
+		return err
+	}
+	if j.Tries > maxTries {
+		return h.giveUp(ctx, j, triesExhausted)
+	}
+	j.Status = Running // it may have been stalled
+	j, err = h.run(ctx, j)
 	switch {
-	case errors.Is(err, io.EOF):
-		err := <-written
-		answer.Damaged += lines.damaged
-		return err
+	case err == nil && j.Status == Running:
+		return h.send(ctx, j, 0)
 	case err == nil:
-		err = h.Files.Put(ctx, answer.Prefix+p.name, io.MultiReader(strings.NewReader(string(first)), r))
+		return nil
+	case errors.Is(err, errLost):
+		return nil // whoever has it goes on
+	case errors.Is(err, vault.ErrNoAccount):
+		return h.giveUp(ctx, j, accountGone)
+	case j.Tries >= maxTries:
+		slog.ErrorContext(ctx, "extract failed", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
+		return h.giveUp(ctx, j, triesExhausted)
 	}
-	r.CloseWithError(errors.New("the upload has ended")) // wakes the writer if the upload failed
-	if err := errors.Join(err, <-written); err != nil {
+	slog.ErrorContext(ctx, "extract interrupted", slog.String("extract", j.ID), slog.Int("tries", j.Tries), slog.String("cause", edge.Cause(err)))
+	h.release(ctx, j)
+	return h.send(context.WithoutCancel(ctx), j, min(pause<<j.Tries, 15*time.Minute))
+}
+
+// pause is half of how long the first failure waits for the next try; SQS takes 15 minutes at most.
+const pause = 15 * time.Second
+
+func (h *Handler) giveUp(ctx context.Context, j job, reason string) error {
+	j.Status, j.Reason, j.BusyUntil = Failed, reason, h.Store.Now()
+	if err := h.update(context.WithoutCancel(ctx), j); err != nil {
 		return err
 	}
-	answer.Damaged += lines.damaged
-	answer.Files = append(answer.Files, File{Name: p.name, Bytes: lines.bytes, Records: lines.records, SHA256: hex.EncodeToString(lines.sum.Sum(nil))})
-	answer.Records += lines.records
-	return nil
+	return errGivenUp
+}
+
+// abandon says that a job that nobody will work on has failed. Where that fails too, it has stalled in a while.
+func (h *Handler) abandon(ctx context.Context, j job) {
+	j, err := h.take(context.WithoutCancel(ctx), j)
+	if err == nil {
+		err = h.giveUp(ctx, j, notQueued)
+	}
+	if !errors.Is(err, errGivenUp) {
+		slog.WarnContext(ctx, "not abandoned", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
+	}
 }

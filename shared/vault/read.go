@@ -36,19 +36,24 @@ const reloads = 5
 // to a reader. Where a settling overtakes the reading, the row is read again. Cohorts may be nil, and are then read as
 // needed.
 func (ses *Session) Load(ctx context.Context, r Row, cohorts *Cohorts) (c Conversation, err error) {
+	return ses.LoadFetched(ctx, Fetched{Row: r}, cohorts)
+}
+
+// LoadFetched is Load of what Fetch has read.
+func (ses *Session) LoadFetched(ctx context.Context, f Fetched, cohorts *Cohorts) (c Conversation, err error) {
 	for range reloads {
-		c, err = ses.Collect(ctx, r, cohorts)
+		c, err = ses.collect(ctx, f, cohorts)
 		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrUnreadable) {
 			break
 		}
-		now, ok, err := ses.Row(ctx, r.ID, r.Incarnation)
+		now, ok, err := ses.Row(ctx, f.ID, f.Incarnation)
 		if err != nil {
 			return Conversation{}, err
 		}
-		if !ok || !now.Moved(r) {
+		if !ok || !now.Moved(f.Row) {
 			return Conversation{}, ErrUnreadable
 		}
-		r = now
+		f = Fetched{Row: now}
 	}
 	if err != nil {
 		return Conversation{}, err
@@ -65,6 +70,11 @@ func (ses *Session) Load(ctx context.Context, r Row, cohorts *Cohorts) (c Conver
 // The events are read before the record, because a settling writes its record before it deletes events: whoever misses
 // events finds a record that the row is too old for.
 func (ses *Session) Collect(ctx context.Context, r Row, cohorts *Cohorts) (c Conversation, err error) {
+	return ses.collect(ctx, Fetched{Row: r}, cohorts)
+}
+
+func (ses *Session) collect(ctx context.Context, f Fetched, cohorts *Cohorts) (c Conversation, err error) {
+	r := f.Row
 	c.Row = r
 	if r.State == Destroyed {
 		return c, ErrUnreadable
@@ -74,8 +84,10 @@ func (ses *Session) Collect(ctx context.Context, r Row, cohorts *Cohorts) (c Con
 			return c, err
 		}
 	}
-	if c.Record, c.HasRecord, err = ses.Record(ctx, r); err != nil {
-		return c, err
+	if c.Record, c.HasRecord = f.record, f.hasRecord; !f.read {
+		if c.Record, c.HasRecord, err = ses.Record(ctx, r); err != nil {
+			return c, err
+		}
 	}
 	if c.Record.Generation > r.Generation {
 		return c, ErrMoved

@@ -90,7 +90,7 @@ func (m *Memory) do(parameters any) (any, error) {
 	case *dynamodb.PutItemInput:
 		return &dynamodb.PutItemOutput{}, m.put(*in.TableName, in.Item, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	case *dynamodb.UpdateItemInput:
-		return &dynamodb.UpdateItemOutput{}, m.update(in)
+		return m.update(in)
 	case *dynamodb.DeleteItemInput:
 		return &dynamodb.DeleteItemOutput{}, m.delete(in)
 	case *dynamodb.QueryInput:
@@ -176,10 +176,14 @@ func (m *Memory) delete(in *dynamodb.DeleteItemInput) error {
 	return nil
 }
 
-func (m *Memory) update(in *dynamodb.UpdateItemInput) error {
+func (m *Memory) update(in *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemOutput, error) {
 	old := m.get(*in.TableName, in.Key)
 	if err := holds(in.ConditionExpression, old, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-		return err
+		failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+		if ok && in.ReturnValuesOnConditionCheckFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
+			failed.Item = maps.Clone(old)
+		}
+		return nil, err
 	}
 	item := maps.Clone(old)
 	if item == nil {
@@ -192,21 +196,34 @@ func (m *Memory) update(in *dynamodb.UpdateItemInput) error {
 		}
 		expression = strings.TrimSpace(before)
 	}
+	if before, after, ok := strings.Cut(expression, " ADD "); ok {
+		name, value, ok := strings.Cut(after, " ")
+		if !ok || strings.Contains(value, " ") {
+			return nil, fmt.Errorf("memory: unknown update %q", expression)
+		}
+		name = real(name, in.ExpressionAttributeNames)
+		item[name] = attr.N(attr.GetN(item, name) + attr.GetN(in.ExpressionAttributeValues, value))
+		expression = before
+	}
 	if expression != "" {
 		sets, ok := strings.CutPrefix(expression, "SET ")
-		if !ok || strings.Contains(sets, " ADD ") {
-			return fmt.Errorf("memory: unknown update %q", expression)
+		if !ok {
+			return nil, fmt.Errorf("memory: unknown update %q", expression)
 		}
 		for set := range strings.SplitSeq(sets, ", ") {
 			name, value, ok := strings.Cut(set, " = ")
 			if !ok || in.ExpressionAttributeValues[value] == nil {
-				return fmt.Errorf("memory: unknown update %q", expression)
+				return nil, fmt.Errorf("memory: unknown update %q", expression)
 			}
 			item[real(name, in.ExpressionAttributeNames)] = in.ExpressionAttributeValues[value]
 		}
 	}
 	m.keep(*in.TableName, item)
-	return nil
+	out := &dynamodb.UpdateItemOutput{}
+	if in.ReturnValues == types.ReturnValueAllNew {
+		out.Attributes = maps.Clone(item)
+	}
+	return out, nil
 }
 
 func real(name string, names map[string]string) string { return cmp.Or(names[name], name) }
@@ -216,7 +233,7 @@ func holds(condition *string, item attr.Item, names map[string]string, values at
 	if condition == nil {
 		return nil
 	}
-	for alternative := range strings.SplitSeq(*condition, " OR ") {
+	for alternative := range strings.SplitSeq(spread(*condition), " OR ") {
 		all := true
 		for term := range strings.SplitSeq(alternative, " AND ") {
 			ok, err := termHolds(term, item, names, values)
@@ -230,6 +247,23 @@ func holds(condition *string, item attr.Item, names map[string]string, values at
 		}
 	}
 	return &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
+}
+
+// spread takes apart the one form with alternatives in brackets that this project uses: x AND (y OR z) at the end.
+func spread(condition string) string {
+	before, both, ok := strings.Cut(condition, " AND (")
+	if !ok || !strings.HasSuffix(both, ")") {
+		return condition
+	}
+	first, second, ok := strings.Cut(strings.TrimSuffix(both, ")"), " OR ")
+	if !ok {
+		return condition
+	}
+	earlier, common := "", before
+	if i := strings.LastIndex(before, " OR "); i >= 0 {
+		earlier, common = before[:i+len(" OR ")], before[i+len(" OR "):]
+	}
+	return earlier + common + " AND " + first + " OR " + common + " AND " + second
 }
 
 func termHolds(term string, item attr.Item, names map[string]string, values attr.Item) (bool, error) {

@@ -1,0 +1,176 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/supportvault/supportvault/shared/audit"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
+)
+
+// Job is an extract as the API answers it.
+type Job struct {
+	ID     string `json:"id"`
+	Status Status `json:"status"`
+	// Progress is the share of what there is to read, from 0 to 1.
+	Progress  float64           `json:"progress"`
+	CreatedAt conversation.Time `json:"createdAt"`
+	// ExpiresAt is when the job and its files are not found any more.
+	ExpiresAt conversation.Time `json:"expiresAt"`
+	// Records are the conversations in the files.
+	Records int `json:"records"`
+	// Files are there once it is complete.
+	Files []File `json:"files"`
+	// Reason is why it failed.
+	Reason string `json:"reason,omitzero"`
+}
+
+// Jobs is the answer of a list.
+type Jobs struct {
+	Extracts []Job `json:"extracts"`
+}
+
+func path(account, id string) string {
+	return "/v1/accounts/" + account + "/extracts/" + id
+}
+
+func (j job) view() Job {
+	v := Job{
+		ID: j.ID, Status: j.Status, Progress: j.Progress, CreatedAt: conversation.At(j.CreatedAt), ExpiresAt: conversation.At(j.expires()),
+		Records: j.work.conversations(), Files: []File{}, Reason: j.Reason,
+	}
+	if j.Status == Complete {
+		for _, f := range j.work.Files {
+			f.Href = path(j.Account, j.ID) + "/files/" + f.Name
+			v.Files = append(v.Files, f)
+		}
+	}
+	return v
+}
+
+const (
+	// mostRunning is how many extracts of an account may be under way.
+	mostRunning = 3
+	// linkLife is how long a link leads to a file.
+	linkLife = time.Minute
+)
+
+// HTTP answers one request.
+func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	var location string
+	res := edge.HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
+		status, answer, location, err = h.route(ctx, req)
+		return status, answer, err
+	})
+	if location != "" && res.StatusCode < http.StatusBadRequest {
+		res.Headers["location"] = location
+	}
+	if res.StatusCode == http.StatusFound {
+		res.Body = ""
+		delete(res.Headers, "content-type")
+	}
+	return res, nil
+}
+
+func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
+	account, actor := req.PathParameters["account"], ""
+	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
+	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
+		actor, _ = a.Lambda["token"].(string)
+	}
+	if actor == "" {
+		return 0, nil, "", ErrForbidden
+	}
+	actor = "token:" + actor
+	id, name := req.PathParameters["id"], req.PathParameters["name"]
+	switch {
+	case strings.HasPrefix(req.RouteKey, "POST "):
+		return h.begin(ctx, account, actor)
+	case id == "":
+		return h.all(ctx, account)
+	case name == "":
+		return h.one(ctx, account, id)
+	}
+	return h.file(ctx, account, actor, id, name)
+}
+
+// begin begins a job and hands it to the queue.
+func (h *Handler) begin(ctx context.Context, account, actor string) (int, any, string, error) {
+	jobs, err := h.list(ctx, account)
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	running := 0
+	for _, j := range jobs {
+		if j.Status == Running && !j.Direct {
+			running++
+		}
+	}
+	if running >= mostRunning {
+		return 0, nil, "", ErrRunning
+	}
+	j, err := h.start(ctx, account, actor, false)
+	if errors.Is(err, ErrAccount) {
+		return 0, nil, "", err
+	}
+	if err == nil {
+		if err = h.send(ctx, j, 0); err != nil {
+			h.abandon(ctx, j)
+		}
+	}
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	return http.StatusAccepted, j.view(), path(account, j.ID), nil
+}
+
+func (h *Handler) all(ctx context.Context, account string) (int, any, string, error) {
+	jobs, err := h.list(ctx, account)
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	answer := Jobs{Extracts: []Job{}}
+	for _, j := range jobs {
+		answer.Extracts = append(answer.Extracts, j.view())
+	}
+	return http.StatusOK, answer, "", nil
+}
+
+func (h *Handler) one(ctx context.Context, account, id string) (int, any, string, error) {
+	j, ok, err := h.get(ctx, account, id)
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	if !ok {
+		return 0, nil, "", ErrNotFound
+	}
+	return http.StatusOK, j.view(), "", nil
+}
+
+// file leads to one of the job's files, and to nothing else in the bucket.
+func (h *Handler) file(ctx context.Context, account, actor, id, name string) (int, any, string, error) {
+	j, ok, err := h.get(ctx, account, id)
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	if !ok || j.Status != Complete || !slices.ContainsFunc(j.work.Files, func(f File) bool { return f.Name == name }) {
+		return 0, nil, "", ErrNoFile
+	}
+	now := h.Store.Now()
+	link, err := h.Files.Link(ctx, j.prefix()+name, name, min(linkLife, j.expires().Sub(now)))
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	entry := audit.Entry{Account: account, Actor: actor, Action: "extract.file", Target: id + "/" + name, Records: j.work.conversations(), At: now}
+	if err := h.Audit(ctx, entry); err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	return http.StatusFound, nil, link, nil
+}

@@ -1,0 +1,266 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/account"
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/audit"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// factsOf is a cohort of facts with what opens them, as they were when its turn came, and the first of them.
+type factsOf struct {
+	cohort vault.Cohort
+	all    vault.Cohorts
+	ses    *vault.Session
+	open   func(vault.SealedFact) (vault.Fact, error)
+	first  []vault.SealedFact
+}
+
+// sealedFact is a fact that may go into the files.
+type sealedFact struct {
+	*factsOf
+	vault.SealedFact
+}
+
+// facts writes the facts, cohort by cohort.
+func (r *run) facts(ctx context.Context, out *set, at *cursor) error {
+	from := at.Part
+	cohorts := func(ctx context.Context, give func(vault.Cohort) error) error {
+		all, err := r.readable(ctx, retention.Fact)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if c.ID < from {
+				continue
+			}
+			if err := give(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	sealed := func(ctx context.Context, give func(sealedFact) error) error {
+		ahead := pool{workers: listers, ahead: 2 * listers, bytes: 2 * listers}
+		return ordered(ctx, ahead, cohorts, func(vault.Cohort) int { return 1 }, r.factsOf, func(of *factsOf) error {
+			for _, f := range of.first {
+				if err := give(sealedFact{of, f}); err != nil {
+					return err
+				}
+			}
+			if len(of.first) < readAhead {
+				return nil
+			}
+			return of.ses.Facts(ctx, of.cohort, of.first[readAhead-1].ID, 0, func(f vault.SealedFact) (bool, error) {
+				return true, give(sealedFact{of, f})
+			})
+		})
+	}
+	weight := func(f sealedFact) int { return unfold * f.Size() }
+	return ordered(ctx, pool{workers: openers, ahead: 10 * pageSize, bytes: inFlight}, sealed, weight, openedFact, func(p piece) error {
+		if p.at.Part != at.Part {
+			r.passed(at.Kind, r.partsBefore(at.Kind, p.at.Part))
+			at.Part = p.at.Part
+			if out.bytes() >= r.FileLimit || out.bytes() > 0 && r.short(ctx) {
+				return errTurn // and go on with this cohort
+			}
+		}
+		if p.damaged != "" {
+			r.damaged = append(r.damaged, p.damaged)
+			return nil
+		}
+		if err := r.hint(ctx); err != nil {
+			return err
+		}
+		return out.write(p)
+	})
+}
+
+// factsOf reads a cohort's key and its first facts; none where it is over by now.
+func (r *run) factsOf(ctx context.Context, c vault.Cohort) (*factsOf, error) {
+	ses, err := r.Store.Open(ctx, r.job.Account, "")
+	if err != nil {
+		return nil, err
+	}
+	of := &factsOf{ses: ses}
+	if of.all, err = ses.CohortAt(ctx, retention.Fact, c.ID); err != nil {
+		return nil, err
+	}
+	now, ok := of.all.Find(c.ID)
+	if !ok || of.all.Over(now.Cohort, r.Store.Now()) {
+		return of, nil
+	}
+	of.cohort = now
+	if of.open, err = ses.FactOpener(now); errors.Is(err, vault.ErrUnreadable) {
+		return of, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return of, ses.Facts(ctx, now, "", readAhead, func(f vault.SealedFact) (bool, error) {
+		of.first = append(of.first, f)
+		return len(of.first) < readAhead, nil
+	})
+}
+
+func openedFact(ctx context.Context, s sealedFact) (piece, error) {
+	p := piece{at: cursor{Part: s.cohort.ID}}
+	f, err := s.open(s.SealedFact)
+	if errors.Is(err, vault.ErrDamaged) {
+		slog.ErrorContext(ctx, "left out", slog.String("fact", s.ID), slog.String("cause", err.Error()))
+		p.damaged = s.ID
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	return p, p.fact(s.ID, f, s.all.Expires(s.cohort.Cohort))
+}
+
+// line writes what stands in the control table as a line.
+func line(out *set, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return errors.New("a row cannot be written")
+	}
+	return out.write(piece{forms: [3][]byte{append(b, '\n')}, records: [3]int{1}})
+}
+
+// policies writes every version of the policy, with what it comes to for each kind.
+func (r *run) policies(ctx context.Context, out *set) error {
+	rows, err := r.policyRows(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		p, err := account.ReadPolicy(row)
+		if err != nil {
+			return err
+		}
+		v, keeps := plain(row), map[string]string{}
+		for _, kind := range append(retention.Conversations(), retention.Fact) {
+			keeps[string(kind)] = p.Keeps(kind).String()
+		}
+		v["retention"] = keeps
+		if err := line(out, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) policyRows(ctx context.Context) ([]attr.Item, error) {
+	ses, err := r.Store.Open(ctx, r.job.Account, "")
+	if err != nil {
+		return nil, err
+	}
+	return ses.PolicyVersions(ctx)
+}
+
+// act is an audit entry as a line has it.
+type act struct {
+	At      conversation.Time `json:"at"`
+	Actor   string            `json:"actor"`
+	Action  string            `json:"action"`
+	Target  string            `json:"target"`
+	Records int               `json:"records"`
+}
+
+// audit writes every audit entry, from the account's first day on.
+func (r *run) audit(ctx context.Context, out *set) error {
+	rows, err := r.policyRows(ctx)
+	if err != nil {
+		return err
+	}
+	from := r.job.CreatedAt
+	if len(rows) > 0 {
+		from = attr.GetTime(rows[0], "at")
+	}
+	return audit.Read(ctx, r.Store.DB, r.Store.Tables.Control, r.job.Account, from, r.Store.Now(), func(e audit.Entry) error {
+		return line(out, act{conversation.At(e.At), e.Actor, e.Action, e.Target, e.Records})
+	})
+}
+
+// copies writes what the ledger says of copies of everything.
+func (r *run) copies(ctx context.Context, out *set) error {
+	return r.rows(ctx, r.job.Account+"#copy#account#", func(item attr.Item) error {
+		v := plain(item)
+		v["destination"] = attr.GetS(item, "sk")
+		delete(v, "until")
+		return line(out, v)
+	})
+}
+
+// receipts writes the receipts of destruction, once there are any.
+func (r *run) receipts(ctx context.Context, out *set) error {
+	return r.rows(ctx, r.job.Account+"#receipt#", func(item attr.Item) error {
+		v := plain(item)
+		v["id"] = attr.GetS(item, "sk")
+		return line(out, v)
+	})
+}
+
+// rows hands out the rows of a partition of the control table.
+func (r *run) rows(ctx context.Context, pk string, each func(attr.Item) error) error {
+	return r.Store.Query(ctx, &dynamodb.QueryInput{
+		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
+	}, func(item attr.Item) (bool, error) { return true, each(item) })
+}
+
+// plain is a row as JSON has it, without its keys. Attributes of the control table that are called so are times.
+func plain(item attr.Item) map[string]any {
+	v := map[string]any{}
+	for name, value := range item {
+		switch {
+		case name == "pk" || name == "sk":
+		case name == "at" || strings.HasSuffix(name, "At"):
+			if at := attr.GetTime(item, name); !at.IsZero() {
+				v[name] = conversation.At(at)
+				break
+			}
+			fallthrough
+		default:
+			v[name] = plainValue(value)
+		}
+	}
+	return v
+}
+
+func plainValue(value types.AttributeValue) any {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return jsontext.Value(v.Value)
+	case *types.AttributeValueMemberB:
+		return v.Value
+	case *types.AttributeValueMemberBOOL:
+		return v.Value
+	case *types.AttributeValueMemberL:
+		all := make([]any, len(v.Value))
+		for i, e := range v.Value {
+			all[i] = plainValue(e)
+		}
+		return all
+	case *types.AttributeValueMemberM:
+		return plain(v.Value)
+	case *types.AttributeValueMemberSS:
+		return v.Value
+	}
+	return nil
+}

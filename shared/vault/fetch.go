@@ -1,0 +1,130 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/supportvault/supportvault/shared/account"
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/seal"
+)
+
+// This file reads many at a time, for whoever reads everything. What may be read, and what a reader does where a settling
+// overtakes it, stands in read.go for one and for many.
+
+// Fetched is a row and, where it was settled, its record as it was right after.
+type Fetched struct {
+	Row
+	record    Sealed
+	hasRecord bool
+	read      bool // the record, whether it is there or not
+}
+
+// Size is how many sealed bytes Fetch has read of a conversation. Zero is unknown: LoadFetched reads its events or its
+// object.
+func (f Fetched) Size() int { return len(attr.GetB(f.record.item, "body")) }
+
+// Fetch is RowsAt, with the records of the rows that are settled: a request for each hundred rows and one for their
+// records, instead of one for each. Events are not among them, because they must be read before the record.
+func (ses *Session) Fetch(ctx context.Context, places []Place) ([]Fetched, error) {
+	rows, err := ses.RowsAt(ctx, places)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Fetched, len(rows))
+	at := map[string]*Fetched{}
+	var keys []attr.Item
+	for i, r := range rows {
+		all[i].Row = r
+		if r.State == Settled {
+			pk, sk := RecordPartition(r.Account, r.ID), recordKey(r.Incarnation)
+			at[pk+sk], all[i].read = &all[i], true
+			keys = append(keys, attr.Key(pk, sk))
+		}
+	}
+	for chunk := range slices.Chunk(keys, 100) {
+		found, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Records: chunk})
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range found[ses.store.Tables.Records] {
+			f := at[attr.GetS(item, "pk")+attr.GetS(item, "sk")]
+			if f == nil {
+				return nil, errors.New("vault: a record that nobody asked for")
+			}
+			f.record, f.hasRecord = readSealed(item), true
+		}
+	}
+	return all, nil
+}
+
+// SealedFact is a fact as its item has it.
+type SealedFact struct {
+	ID   string
+	body []byte
+}
+
+// Size is its length in bytes.
+func (f SealedFact) Size() int { return len(f.body) }
+
+// Facts hands out the sealed facts of a cohort, those behind an id if there is one, until the function answers false. Page is
+// how many are read at a time; zero is a megabyte.
+func (ses *Session) Facts(ctx context.Context, c Cohort, after string, page int32, each func(SealedFact) (bool, error)) error {
+	pk := FactPartition(ses.Account, c.ID)
+	in := &dynamodb.QueryInput{
+		TableName: &ses.store.Tables.Records, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
+	}
+	if page > 0 {
+		in.Limit = &page
+	}
+	if after != "" {
+		in.ExclusiveStartKey = attr.Key(pk, after)
+	}
+	return ses.store.Query(ctx, in, func(item attr.Item) (bool, error) {
+		return each(SealedFact{attr.GetS(item, "sk"), attr.GetB(item, "body")})
+	})
+}
+
+// FactOpener opens the facts of one cohort; ErrUnreadable where its key is gone.
+func (ses *Session) FactOpener(c Cohort) (func(SealedFact) (Fact, error), error) {
+	key, err := ses.cohortKey(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(s SealedFact) (f Fact, err error) {
+		record := keyring.Record{Account: ses.Account, Kind: retention.Fact, ID: s.ID, Incarnation: 1}
+		plain, err := seal.Open(keyring.FactKey(key, record), sealContext(record), s.body)
+		if err != nil {
+			return f, fmt.Errorf("%w: open fact: %w", ErrDamaged, err)
+		}
+		return f, Unmarshal(plain, &f)
+	}, nil
+}
+
+// PolicyVersions are the rows of all versions of the account's policy, the first one first.
+func (ses *Session) PolicyVersions(ctx context.Context) ([]attr.Item, error) {
+	keys := make([]attr.Item, ses.Policy.Version)
+	for i := range keys {
+		keys[i] = attr.Key(account.Partition(ses.Account), account.PolicyVersionKey(i+1))
+	}
+	var rows []attr.Item
+	for chunk := range slices.Chunk(keys, 100) {
+		found, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Control: chunk})
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, found[ses.store.Tables.Control]...)
+	}
+	slices.SortFunc(rows, func(a, b attr.Item) int { return cmp.Compare(attr.GetN(a, "version"), attr.GetN(b, "version")) })
+	return rows, nil
+}
