@@ -1,8 +1,6 @@
 package functions_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,17 +187,24 @@ func (r *road) all(t testing.TB, a admin.Created) []conversation.View {
 	return views
 }
 
-// extracted is everything that an extract wrote.
+// extracted is every conversation that an extract wrote, as lines.
 func (r *road) extracted(ctx context.Context, a admin.Created) (string, error) {
 	answer, err := r.extract.Extract(ctx, extract.Request{Account: a.Account})
-	var all strings.Builder
-	for _, f := range answer.Files {
-		all.Write(r.files.Objects()[answer.Prefix+f.Name])
-	}
-	return all.String(), err
+	return r.ofConversations(answer), err
 }
 
-// lines reads what an extract wrote, whatever file it stands in.
+// ofConversations is what the files of conversations hold; the others hold what is said about extracts too.
+func (r *road) ofConversations(answer extract.Answer) string {
+	var all strings.Builder
+	for _, f := range answer.Files {
+		if strings.HasSuffix(f.Name, ".ndjson") && (f.Kind == "chat" || f.Kind == "ticket") {
+			all.Write(r.files.Objects()[answer.Prefix+f.Name])
+		}
+	}
+	return all.String()
+}
+
+// lines reads every conversation that an extract wrote.
 func (r *road) lines(t testing.TB, a admin.Created) []conversation.View {
 	t.Helper()
 	answer, err := r.extract.Extract(context.Background(), extract.Request{Account: a.Account})
@@ -207,16 +212,12 @@ func (r *road) lines(t testing.TB, a admin.Created) []conversation.View {
 		t.Fatalf("extract: %+v %v", answer, err)
 	}
 	var views []conversation.View
-	for _, f := range answer.Files {
-		in := bufio.NewScanner(bytes.NewReader(r.files.Objects()[answer.Prefix+f.Name]))
-		in.Buffer(nil, 64<<20)
-		for in.Scan() {
-			var v conversation.View
-			if err := json.Unmarshal(in.Bytes(), &v); err != nil {
-				t.Fatal(err)
-			}
-			views = append(views, v)
+	for line := range strings.Lines(r.ofConversations(answer)) {
+		var v conversation.View
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
 		}
+		views = append(views, v)
 	}
 	if len(views) != answer.Records {
 		t.Fatalf("the extract has %d lines and counts %d", len(views), answer.Records)

@@ -7,11 +7,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +29,7 @@ import (
 	"github.com/supportvault/supportvault/functions/settle"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
@@ -53,6 +56,8 @@ type queues struct {
 	mu       sync.Mutex
 	settling []vault.Reference
 	waiting  []string
+	// extracting are the messages of the extract queue.
+	extracting []string
 	// sent and waited are everything that ever was sent.
 	sent      []vault.Reference
 	waited    []string
@@ -111,7 +116,10 @@ func roadOver(v *vaulttest.Vault) *road {
 	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues})
 	r.report = report.New(report.Deps{Store: v.Store, Audit: write})
 	r.purge = purge.New(purge.Deps{Store: &vault.Store{DB: v.DB, Tables: v.Tables, Now: v.Clock.Now, Objects: v.Objects}})
-	r.extract = extract.New(extract.Deps{Store: v.Store, Files: putter{r.files}, Bucket: "exports", Audit: write})
+	r.extract = extract.New(extract.Config{ExportsBucket: "exports"}, extract.Deps{
+		Store: v.Store, Files: putter{r.files}, Queue: extractQueue{r.queues}, Audit: write,
+		Ledger: &ledger.Ledger{DB: v.DB, Table: v.Tables.Control, Now: v.Clock.Now},
+	})
 	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
 	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute})
 	return r
@@ -119,8 +127,19 @@ func roadOver(v *vaulttest.Vault) *road {
 
 type putter struct{ bucket *vaulttest.Bucket }
 
-func (p putter) Put(ctx context.Context, key string, r io.Reader) error {
+func (p putter) Put(_ context.Context, key, _ string, r io.Reader) error {
 	return p.bucket.Keep(key, r)
+}
+
+func (p putter) Link(_ context.Context, key, name string, life time.Duration) (string, error) {
+	return fmt.Sprintf("https://exports.invalid/%s?name=%s&expires=%.0f", key, name, life.Seconds()), nil
+}
+
+// extractQueue is the queue of extract among the queues.
+type extractQueue struct{ *queues }
+
+func (q extractQueue) Send(_ context.Context, body string, delay time.Duration) error {
+	return q.locked(func() { q.extracting = append(q.extracting, body) })
 }
 
 func (r *road) account(t testing.TB, req admin.Request) admin.Created {
@@ -144,7 +163,11 @@ func (r *road) post(account admin.Created, source string, body []byte) (int, str
 }
 
 func (r *road) postAs(ctx context.Context, account admin.Created, source string, body []byte) (int, string) {
-	res, err := r.ingest.Webhook(ctx, r.signed(account, source, body))
+	req := r.signed(account, source, body)
+	res, err := r.ingest.Webhook(ctx, req)
+	if err == nil {
+		err = asDescribed(req, res)
+	}
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -165,6 +188,19 @@ func (r *road) signed(account admin.Created, source string, body []byte) events.
 		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte(ts + "." + string(body)))
 		headers["x-chatwoot-timestamp"], headers["x-chatwoot-signature"] = ts, "sha256="+hex.EncodeToString(mac.Sum(nil))
+	case "zendesk":
+		ts := r.Clock.Now().UTC().Format(time.RFC3339)
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(ts + string(body)))
+		headers["x-zendesk-webhook-signature-timestamp"] = ts
+		headers["x-zendesk-webhook-signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	case "canonical":
+		ts := strconv.FormatInt(r.Clock.Now().Unix(), 10)
+		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(secret), "whsec_"))
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("msg_1." + ts + "." + string(body)))
+		headers["webhook-id"], headers["webhook-timestamp"] = "msg_1", ts
+		headers["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	}
 	return events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /v1/webhooks/{account}/{source}", Headers: headers, Body: string(body),
@@ -221,7 +257,11 @@ func (r *road) reading(account admin.Created, id, query string) events.APIGatewa
 // get reads a path as the account's token may.
 func (r *road) get(t testing.TB, account admin.Created, id, query string) (int, string) {
 	t.Helper()
-	res, err := r.report.HTTP(context.Background(), r.reading(account, id, query))
+	req := r.reading(account, id, query)
+	res, err := r.report.HTTP(context.Background(), req)
+	if err == nil {
+		err = asDescribed(req, res)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,29 +1,43 @@
 package infra
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
 )
 
-// addAdmin makes the function that opens accounts and changes what belongs to them. It has no trigger: an administrator
-// invokes it. It alone makes account keys.
-func (v *vault) addAdmin() {
-	v.function(functionProps{
-		name:      "admin",
-		does:      "Creates accounts, their sources, tokens and keys",
-		seconds:   60,
-		megabytes: 256,
-		environment: map[string]*string{
-			"KEYS_TABLE":    v.keys.TableName(),
-			"CONTROL_TABLE": v.control.TableName(),
-			"WRAP_KEY_ID":   v.wrap.KeyId(),
-		},
+// addAdmin makes the function that opens accounts and changes what belongs to them. The operator invokes it, and an account's
+// administrator asks it by way of the API. It alone makes account keys.
+func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
+	environment := map[string]*string{
+		"KEYS_TABLE":    v.keys.TableName(),
+		"CONTROL_TABLE": v.control.TableName(),
+		"WRAP_KEY_ID":   v.wrap.KeyId(),
+	}
+	if v.props.MailFrom != "" {
+		environment["MAIL_FROM"] = jsii.String(v.props.MailFrom)
+	}
+	f := v.function(functionProps{
+		name:        "admin",
+		does:        "Creates accounts, their sources, tokens and keys; keeps their settings",
+		seconds:     60,
+		megabytes:   256,
+		environment: environment,
 		may: []awsiam.PolicyStatement{
-			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
-			v.mayOnOtherRows(v.control, []string{auditRows}, "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, linkRows, mailboxRows, mailLogRows, receiptRows},
+				"dynamodb:PutItem", "dynamodb:UpdateItem"),
+			v.mayOnRows(v.control, []string{mailRows, mailboxRows}, "dynamodb:DeleteItem"),
+			v.appendsAudit(),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnOtherRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
 			v.wraps("kms:GenerateDataKey", "kms:Decrypt"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 		},
 	})
+	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer, "/v1/accounts/{account}/mail", "/v1/accounts/{account}/mail-log",
+		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies")
+	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}")
+	v.route(f, awsapigatewayv2.HttpMethod_DELETE, authorizer, "/v1/accounts/{account}/mail/{name}",
+		"/v1/accounts/{account}/suppressions/{id}")
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addAuthorize makes the authorizer of every route that reads. Its answers are not cached: a token that is withdrawn is
+// addAuthorize makes the two authorizers of the routes that read or change something: one asks for a token, the other for
+// the link by which a transcript is shown to whoever was sent it. Their answers are not cached: a token that is withdrawn is
 // refused at the next request.
-func (v *vault) addAuthorize() awsapigatewayv2.IHttpRouteAuthorizer {
+func (v *vault) addAuthorize() (token, link awsapigatewayv2.IHttpRouteAuthorizer) {
 	f := v.function(functionProps{
 		name:      "authorize",
 		does:      "Says who is asking and for which account",
@@ -24,10 +25,14 @@ func (v *vault) addAuthorize() awsapigatewayv2.IHttpRouteAuthorizer {
 			v.storageVia("dynamodb", "kms:Decrypt"),
 		},
 	})
-	return awsapigatewayv2authorizers.NewHttpLambdaAuthorizer(jsii.String("Authorizer"), f, &awsapigatewayv2authorizers.HttpLambdaAuthorizerProps{
-		AuthorizerName:  jsii.String("authorize"),
-		IdentitySource:  jsii.Strings("$request.header.Authorization"),
-		ResponseTypes:   &[]awsapigatewayv2authorizers.HttpLambdaResponseType{awsapigatewayv2authorizers.HttpLambdaResponseType_SIMPLE},
-		ResultsCacheTtl: awscdk.Duration_Seconds(jsii.Number(0)),
-	})
+	authorizer := func(id, name, identity string) awsapigatewayv2.IHttpRouteAuthorizer {
+		return awsapigatewayv2authorizers.NewHttpLambdaAuthorizer(jsii.String(id), f, &awsapigatewayv2authorizers.HttpLambdaAuthorizerProps{
+			AuthorizerName:  jsii.String(name),
+			IdentitySource:  jsii.Strings(identity),
+			ResponseTypes:   &[]awsapigatewayv2authorizers.HttpLambdaResponseType{awsapigatewayv2authorizers.HttpLambdaResponseType_SIMPLE},
+			ResultsCacheTtl: awscdk.Duration_Seconds(jsii.Number(0)),
+		})
+	}
+	return authorizer("Authorizer", "authorize", "$request.header.Authorization"),
+		authorizer("LinkAuthorizer", "authorize-link", "$request.querystring.link")
 }

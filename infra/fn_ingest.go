@@ -12,7 +12,7 @@ func (v *vault) addIngest() {
 	f := v.function(functionProps{
 		name:      "ingest",
 		does:      "Verifies webhooks, drops what the account does not keep, seals the rest and stores it",
-		seconds:   queueFunctionTimeout,
+		seconds:   ingestTimeout,
 		megabytes: 512,
 		environment: map[string]*string{
 			"RECORDS_TABLE":    v.records.TableName(),

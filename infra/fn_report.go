@@ -6,7 +6,7 @@ import (
 )
 
 // addReport makes the function that reads. It writes nothing but audit entries.
-func (v *vault) addReport(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
+func (v *vault) addReport(authorizer, linkAuthorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	f := v.function(functionProps{
 		name:      "report",
 		does:      "Lists and opens the conversations of an account",
@@ -32,5 +32,7 @@ func (v *vault) addReport(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		},
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer,
-		"/v1/accounts/{account}/chats", "/v1/accounts/{account}/chats/{id}")
+		"/v1/accounts/{account}/chats", "/v1/accounts/{account}/chats/{id}",
+		"/v1/accounts/{account}/tickets", "/v1/accounts/{account}/tickets/{id}")
+	v.route(f, awsapigatewayv2.HttpMethod_GET, linkAuthorizer, "/v1/accounts/{account}/transcripts/{id}")
 }

@@ -31,6 +31,17 @@ const (
 	auditRows        = "*#audit#*"
 	conversationRows = "*#conversation#*"
 	cohortRows       = "*#cohort#*"
+
+	copyRows    = "*#copy#*"    // the copy ledger
+	mailRows    = "*#mail#*"    // destinations
+	mailboxRows = "*#mailbox#*" // suppressed addresses
+	mailLogRows = "*#maillog#*"
+	digestRows  = "*#digest#*"
+	linkRows    = "*#link#*"
+
+	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
+	extractRows     = "*#extract#*"     // jobs
+	receiptRows     = "*#receipt#*"
 )
 
 // mayOnRows allows actions on the rows of a table whose partition keys have one of the forms.

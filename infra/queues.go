@@ -9,23 +9,38 @@ import (
 
 type queue = awssqs.Queue
 
-// queueFunctionTimeout bounds a batch of ingest and settle. The visibility timeouts below are six times as long, as AWS
+// How long functions may take for a batch of a queue, in seconds. A queue's visibility timeout is six times as long, as AWS
 // advises: a message must not come back while a throttled invocation still waits to handle it.
-const queueFunctionTimeout = 30 // seconds
+//
+// It is also when a message comes again whose function refused it. What a throttled table refused is to be stored two
+// minutes after the table takes it again, so ingest has less time than settle. It needs less than a second for ten
+// messages of one event, and 13 for ten of the most that a message has.
+const (
+	queueFunctionTimeout = 30
+	ingestTimeout        = 20
+	extractTimeout       = 15 * 60
+	mailTimeout          = 60 // half the lease of the copy ledger, which is over before a message comes again
+)
 
 // addQueues makes the queues, each with its dead-letter queue and an alarm on it. What lies in them is sealed or a
 // reference.
 //
-//	ingest          sealed events that the table did not take; 100 tries of three minutes are five hours
+//	ingest          sealed events that the table did not take; 100 tries of two minutes are more than three hours
 //	settle          conversations that are due
+//	mail            what has settled, what SES reports, digests that are due; 60 tries of six minutes are six hours
+//	extract         extracts that are under way; 10 tries of 90 minutes, for processes that die: what fails sends itself anew
 //	schedules-dead  scheduled runs that failed for good
 func (v *vault) addQueues() {
-	v.ingestQueue = v.queue("IngestQueue", v.deadQueue("IngestDeadQueue", "events that could not be stored"), 100)
-	v.settleQueue = v.queue("SettleQueue", v.deadQueue("SettleDeadQueue", "conversations that could not be settled"), 10)
+	v.ingestQueue = v.queue("IngestQueue", v.deadQueue("IngestDeadQueue", "events that could not be stored"), 100, ingestTimeout)
+	v.settleQueue = v.queue("SettleQueue", v.deadQueue("SettleDeadQueue", "conversations that could not be settled"), 10, queueFunctionTimeout)
+	v.mailDead = v.deadQueue("MailDeadQueue", "transcripts that could not be sent")
+	v.mailQueue = v.queue("MailQueue", v.mailDead, 60, mailTimeout)
+	v.extractQueue = v.queue("ExtractQueue", v.deadQueue("ExtractDeadQueue", "extracts that nobody goes on with"), 10, extractTimeout)
 	v.schedulesDead = v.deadQueue("SchedulesDeadQueue", "scheduled runs that failed for good")
 }
 
-func (v *vault) queue(id string, dead queue, tries float64) queue {
+// queue makes a queue whose function may take so many seconds, and that gives a message up after so many tries.
+func (v *vault) queue(id string, dead queue, tries, seconds float64) queue {
 	return awssqs.NewQueue(v.stack, jsii.String(id), &awssqs.QueueProps{
 		DeadLetterQueue:     &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(tries)},
 		Encryption:          awssqs.QueueEncryption_KMS,
@@ -33,7 +48,7 @@ func (v *vault) queue(id string, dead queue, tries float64) queue {
 		EnforceSSL:          jsii.Bool(true),
 		RemovalPolicy:       v.props.Stage.removal(),
 		RetentionPeriod:     awscdk.Duration_Days(jsii.Number(14)),
-		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(6 * queueFunctionTimeout)),
+		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(6 * seconds)),
 	})
 }
 
@@ -52,9 +67,12 @@ func (v *vault) deadQueue(id, holds string) queue {
 // consume feeds a queue to a function, which reports the failed messages of a batch one by one. The concurrency is
 // bounded here rather than reserved: a new AWS account must keep 100 executions unreserved, so reserving could fail the
 // deployment.
-func (v *vault) consume(q queue, f awslambda.Function) {
+func (v *vault) consume(q queue, f awslambda.Function) { v.consumeBatches(q, f, 10) }
+
+// consumeBatches is consume in batches of a size; where a message is minutes of work, of one.
+func (v *vault) consumeBatches(q queue, f awslambda.Function, size float64) {
 	awslambda.NewEventSourceMapping(f, jsii.String("Queue"), &awslambda.EventSourceMappingProps{
-		BatchSize:               jsii.Number(10),
+		BatchSize:               jsii.Number(size),
 		EventSourceArn:          q.QueueArn(),
 		MaxConcurrency:          jsii.Number(10),
 		ReportBatchItemFailures: jsii.Bool(true),

@@ -1,8 +1,10 @@
 package infra
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"net/mail"
 	"regexp"
 	"slices"
 
@@ -27,11 +29,14 @@ type Props struct {
 	Region string
 	// AlarmEmail gets every alarm. Empty: the topic has no subscriber, and the operator subscribes what they use.
 	AlarmEmail string
+	// MailFrom is the sender of e-mail, with or without a display name. SES must know its domain or itself as verified. Empty:
+	// nothing is sent.
+	MailFrom string
 	// Build is the folder that holds the functions' binaries, as <flavour>/<function>/bootstrap.
 	Build string
 }
 
-// ReadProps takes the properties from the context: stage, region and alarmEmail.
+// ReadProps takes the properties from the context: stage, region, alarmEmail and mailFrom.
 func ReadProps(node constructs.Node) (Props, error) {
 	p := Props{Region: DefaultRegion, Build: "../.build"}
 	value := func(key string) string {
@@ -50,6 +55,11 @@ func ReadProps(node constructs.Node) (Props, error) {
 		p.Region = r
 	}
 	p.AlarmEmail = value("alarmEmail")
+	if p.MailFrom = cmp.Or(value("mailFrom"), stage.mailFrom()); p.MailFrom != "" {
+		if _, err := mail.ParseAddress(p.MailFrom); err != nil {
+			return Props{}, fmt.Errorf("mailFrom %q is not an e-mail address: give -c mailFrom=transcripts@example.com or the like", p.MailFrom)
+		}
+	}
 	return p, nil
 }
 
@@ -65,6 +75,8 @@ type vault struct {
 	objects, exports       bucket
 	ingestQueue            queue
 	settleQueue            queue
+	mailQueue, mailDead    queue
+	extractQueue           queue
 	schedulesDead          queue
 	bus                    awsevents.EventBus
 	api                    awsapigatewayv2.HttpApi
@@ -94,13 +106,15 @@ func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
 	v.addBus()
 	v.addAPI()
 
-	authorizer := v.addAuthorize()
+	authorizer, linkAuthorizer := v.addAuthorize()
 	v.addIngest()
 	v.addSettle()
-	v.addReport(authorizer)
+	v.addMail()
+	v.addReport(authorizer, linkAuthorizer)
 	v.addPurge()
-	v.addExtract()
-	v.addAdmin()
+	v.addExtract(authorizer)
+	v.addAdmin(authorizer)
+	v.addOpenapi()
 
 	v.addOutputs()
 	return v.stack
@@ -122,6 +136,11 @@ func (v *vault) addOutputs() {
 	output("ExportsBucket", v.exports.BucketName())
 	output("IngestQueue", v.ingestQueue.QueueUrl())
 	output("SettleQueue", v.settleQueue.QueueUrl())
+	output("MailQueue", v.mailQueue.QueueUrl())
+	output("ExtractQueue", v.extractQueue.QueueUrl())
+	if v.props.MailFrom != "" {
+		output("MailFrom", jsii.String(v.props.MailFrom))
+	}
 	output("Bus", v.bus.EventBusName())
 	output("WrapKey", v.wrap.KeyId())
 	for _, name := range slices.Sorted(maps.Keys(v.functions)) {

@@ -36,6 +36,17 @@ func TestReadProps(t *testing.T) {
 			context: map[string]any{"stage": "prod", "region": "eu-central-1", "alarmEmail": "operator@example.com"},
 			want:    infra.Props{Stage: infra.Prod, Region: "eu-central-1", AlarmEmail: "operator@example.com", Build: "../.build"},
 		},
+		{
+			name:    "takes the sender of mail",
+			context: map[string]any{"stage": "dev", "mailFrom": "Shop <mail@example.com>"},
+			want:    infra.Props{Stage: infra.Dev, Region: "us-east-2", MailFrom: "Shop <mail@example.com>", Build: "../.build"},
+		},
+		{
+			name:    "has a sender on a laptop",
+			context: map[string]any{"stage": "local"},
+			want:    infra.Props{Stage: infra.Local, Region: "us-east-2", MailFrom: "supportvault <transcripts@vault.example>", Build: "../.build"},
+		},
+		{name: "refuses a sender that is none", context: map[string]any{"stage": "dev", "mailFrom": "example.com"}, says: "-c mailFrom="},
 		{name: "refuses no stage", context: map[string]any{}, says: "stage=local, dev or prod"},
 		{name: "refuses an unknown stage", context: map[string]any{"stage": "test"}, says: `"test" is unknown`},
 		{name: "refuses a Region that is none", context: map[string]any{"stage": "dev", "region": "Frankfurt"}, says: "-c region="},
@@ -88,7 +99,7 @@ func TestStackPassesTheValidator(t *testing.T) {
 	for _, stage := range []infra.Stage{infra.Local, infra.Prod} {
 		t.Run(string(stage), func(t *testing.T) {
 			app := validated(t.TempDir())
-			infra.NewStack(app, infra.Props{Stage: stage, Region: infra.DefaultRegion, AlarmEmail: "operator@example.com", Build: build})
+			infra.NewStack(app, infra.Props{Stage: stage, Region: infra.DefaultRegion, AlarmEmail: "operator@example.com", MailFrom: "mail@eu.example.com", Build: build})
 			defer func() {
 				if says := recover(); says != nil {
 					t.Errorf("%v", says)

@@ -91,3 +91,11 @@ func (s Stage) sweep() string {
 	}
 	return "rate(5 minutes)"
 }
+
+// mailFrom is the sender unless the context names one. The emulator's is of a domain that exists nowhere.
+func (s Stage) mailFrom() string {
+	if s == Local {
+		return "supportvault <transcripts@vault.example>"
+	}
+	return ""
+}

@@ -12,10 +12,34 @@ import (
 
 // routes are all routes of the API, with the function that answers and whether authorize is asked first.
 var routes = map[string]string{
-	"POST /v1/webhooks/{account}/{source}":  "ingest, signed",
+	"$default":                              "openapi, open",
+	"GET /v1/openapi.yaml":                  "openapi, open",
+	"GET /v1/canonical.schema.json":         "openapi, open",
+	"POST /v1/webhooks/{account}/{source}":  "ingest, open",
 	"GET /v1/accounts/{account}/chats":      "report, authorized",
 	"GET /v1/accounts/{account}/chats/{id}": "report, authorized",
+
+	"GET /v1/accounts/{account}/tickets":      "report, authorized",
+	"GET /v1/accounts/{account}/tickets/{id}": "report, authorized",
+
+	"GET /v1/accounts/{account}/transcripts/{id}": "report, authorized by link",
+
+	"GET /v1/accounts/{account}/mail":                 "admin, authorized",
+	"PUT /v1/accounts/{account}/mail/{name}":          "admin, authorized",
+	"DELETE /v1/accounts/{account}/mail/{name}":       "admin, authorized",
+	"GET /v1/accounts/{account}/mail-log":             "admin, authorized",
+	"GET /v1/accounts/{account}/suppressions":         "admin, authorized",
+	"DELETE /v1/accounts/{account}/suppressions/{id}": "admin, authorized",
+	"GET /v1/accounts/{account}/copies":               "admin, authorized",
+
+	"POST /v1/accounts/{account}/extracts":                  "extract, authorized",
+	"GET /v1/accounts/{account}/extracts":                   "extract, authorized",
+	"GET /v1/accounts/{account}/extracts/{id}":              "extract, authorized",
+	"GET /v1/accounts/{account}/extracts/{id}/files/{name}": "extract, authorized",
 }
+
+// open are the routes that ask nobody who is asking: deliveries, which are signed, and what says the same to everybody.
+var open = []string{"POST /v1/webhooks/{account}/{source}", "GET /v1/openapi.yaml", "GET /v1/canonical.schema.json", "$default"}
 
 func TestRoutes(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
@@ -23,10 +47,13 @@ func TestRoutes(t *testing.T) {
 		for _, route := range tpl.ofType(t, "AWS::ApiGatewayV2::Route") {
 			integration := strings.Trim(strings.TrimPrefix(plain(route.Properties["Target"], nil), "integrations/"), "${}")
 			uri := plain(tpl.Resources[integration].Properties["IntegrationUri"], tpl.names(t))
-			how := "signed"
+			how := "open"
 			if route.Properties["AuthorizationType"] == "CUSTOM" {
 				if authorizer, ok := reference(route.Properties["AuthorizerId"]); ok && tpl.Resources[authorizer].Type == "AWS::ApiGatewayV2::Authorizer" {
 					how = "authorized"
+					if plain(tpl.Resources[authorizer].Properties["IdentitySource"], nil) == byLink {
+						how += " by link"
+					}
 				}
 			}
 			got[plain(route.Properties["RouteKey"], nil)] = strings.TrimPrefix(uri, "function ") + ", " + how
@@ -36,15 +63,22 @@ func TestRoutes(t *testing.T) {
 		}
 		// Also for routes that the table will have one day.
 		for key, answers := range got {
-			if !strings.HasPrefix(key, "POST /v1/webhooks/") && !strings.HasSuffix(answers, ", authorized") {
+			if !slices.Contains(open, key) && !strings.HasSuffix(answers, ", authorized") && key != "GET /v1/accounts/{account}/transcripts/{id}" {
 				t.Errorf("anybody may call %s", key)
 			}
 		}
 	})
 }
 
+// Where the authorizers look for who is asking.
+const (
+	byToken = `["$request.header.Authorization"]`
+	byLink  = `["$request.querystring.link"]`
+)
+
 func TestAuthorizerIsAskedEveryTime(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
+		var sources []string
 		for id, authorizer := range tpl.ofType(t, "AWS::ApiGatewayV2::Authorizer") {
 			p := authorizer.Properties
 			got := map[string]string{}
@@ -56,14 +90,22 @@ func TestAuthorizerIsAskedEveryTime(t *testing.T) {
 				"AuthorizerPayloadFormatVersion": "2.0",
 				"AuthorizerResultTtlInSeconds":   "0",
 				"EnableSimpleResponses":          "true",
-				"IdentitySource":                 `["$request.header.Authorization"]`,
+				"IdentitySource":                 byToken,
 			}
+			if got["IdentitySource"] == byLink {
+				want["IdentitySource"] = byLink
+			}
+			sources = append(sources, got["IdentitySource"])
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got)\n%s", id, diff)
 			}
 			if uri := plain(p["AuthorizerUri"], tpl.names(t)); !strings.Contains(uri, "/functions/function authorize/") {
 				t.Errorf("%s asks %s, not authorize", id, uri)
 			}
+		}
+		slices.Sort(sources)
+		if diff := cmp.Diff([]string{byToken, byLink}, sources); diff != "" {
+			t.Errorf("authorizers (-want +got)\n%s", diff)
 		}
 	})
 }

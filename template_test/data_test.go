@@ -80,7 +80,10 @@ func attributes(schema any) string {
 }
 
 func TestQueues(t *testing.T) {
-	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10}
+	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "extract-queue": 10, "mail-queue": 60}
+	// With these TestThrottledForTwoMinutes, in functions, reckons.
+	back := map[string]float64{"ingest-queue": 120, "settle-queue": 180}
+	const concurrency = 10.0
 	eachStage(t, func(t *testing.T, tpl template) {
 		names := tpl.names(t)
 		queues := tpl.ofType(t, "AWS::SQS::Queue")
@@ -120,6 +123,9 @@ func TestQueues(t *testing.T) {
 			if dig(p, "RedrivePolicy", "maxReceiveCount") != tries[names[id]] {
 				t.Errorf("%s gives up after %v tries, want %v", names[id], dig(p, "RedrivePolicy", "maxReceiveCount"), tries[names[id]])
 			}
+			if want, ok := back[names[id]]; ok && p["VisibilityTimeout"] != want {
+				t.Errorf("%s: messages come back after %v seconds, want %v", names[id], p["VisibilityTimeout"], want)
+			}
 		}
 		slices.Sort(live)
 		if diff := cmp.Diff(sorted(tries), live); diff != "" {
@@ -137,11 +143,11 @@ func TestQueues(t *testing.T) {
 			if got := plain(p["FunctionResponseTypes"], nil); got != `["ReportBatchItemFailures"]` {
 				t.Errorf("%s: a failed message fails its whole batch", id)
 			}
-			if p["BatchSize"] != 10.0 {
+			if size, ok := p["BatchSize"].(float64); size != 10 && (names[queue] != "extract-queue" && names[queue] != "mail-queue" || size != 1) || !ok {
 				t.Errorf("%s takes %v messages", id, p["BatchSize"])
 			}
-			if n, _ := dig(p, "ScalingConfig", "MaximumConcurrency").(float64); n < 2 {
-				t.Errorf("%s is not bounded", id)
+			if n := dig(p, "ScalingConfig", "MaximumConcurrency"); n != concurrency {
+				t.Errorf("%s hands its queue to %v invocations at once, want %v", id, n, concurrency)
 			}
 		}
 		watched := map[string]bool{}
@@ -288,8 +294,11 @@ func TestStagesAreTheSameStack(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
 		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket",
-			"IngestQueue", "SettleQueue", "Bus", "WrapKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
-			"FunctionPurge", "FunctionExtract", "FunctionAuthorize", "FunctionAdmin"}
+			"IngestQueue", "SettleQueue", "ExtractQueue", "MailQueue", "Bus", "WrapKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
+			"FunctionPurge", "FunctionExtract", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionOpenapi"}
+		if tpl.Stage == "local" { // elsewhere, whoever deploys says who sends
+			want = append(want, "MailFrom")
+		}
 		slices.Sort(want)
 		if diff := cmp.Diff(want, sorted(tpl.Outputs)); diff != "" {
 			t.Errorf("outputs (-want +got)\n%s", diff)

@@ -20,26 +20,44 @@ type permission struct {
 const (
 	forAccount = "for an account" // the encryption context is {account} and nothing else
 	auditRows  = "audit rows"     // the partition key is an account's audit trail
-	otherRows  = "rows other than audit rows"
+	otherRows  = "rows that no other function writes"
 	cohorts    = "rows of cohorts"
 	chats      = "rows of conversations"
 	both       = "rows of cohorts and conversations"
 	neither    = "rows other than those of cohorts and conversations"
+	jobs       = "rows of extracts"
+	jobsAudit  = "rows of extracts and audit rows"
+	jobsCopies = "rows of extracts and of copies of everything"
+	jobsReads  = "rows of extracts, of copies of everything, receipts and audit rows"
+	mailPuts   = "rows of digests, log, links and suppressed addresses"
+	mailKeeps  = "rows of copies and digests"
+	mailClears = "rows of digests, log and links"
+	settings   = "rows of destinations and suppressed addresses"
+	asSender   = "as the sender"
 	via        = "via " // and the service through which the key is used
 )
 
 var conditions = map[string]string{
 	`null`: "",
-	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:          forAccount,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                        auditRows,
-	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                     otherRows,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                       cohorts,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                 chats,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:    both,
-	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`: neither,
-	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`:                                                            via + "dynamodb",
-	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:                                                                 via + "sqs",
-	`{"StringEquals":{"kms:ViaService":"s3.us-east-2.amazonaws.com"}}`:                                                                  via + "s3",
+	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:                                                                                 forAccount,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                               auditRows,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`: otherRows,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                              cohorts,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                        chats,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                           both,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                        neither,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                             jobs,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                 jobsAudit,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#extract#*","*#copy#account#"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                           jobsCopies,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#extract#*","*#copy#account#","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                 jobsReads,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mailbox#*","*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                       mailPuts,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#copy#*","*#digest#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                   mailKeeps,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                     mailClears,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mail#*","*#mailbox#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                  settings,
+	`{"StringEquals":{"ses:FromAddress":"transcripts@vault.example"}}`:                                                                                                                                         asSender,
+	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`:                                                                                                                                   via + "dynamodb",
+	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:                                                                                                                                        via + "sqs",
+	`{"StringEquals":{"kms:ViaService":"s3.us-east-2.amazonaws.com"}}`:                                                                                                                                         via + "s3",
 }
 
 // A grant is what the table below says in one line: actions of one service, separated by blanks.
@@ -120,14 +138,19 @@ var granted = map[string][]grant{
 	},
 	"extract": {
 		{on: "control", actions: "dynamodb:BatchGetItem"},
-		{on: "control", actions: "dynamodb:PutItem", when: auditRows},
+		{on: "control", actions: "dynamodb:Query", when: jobsReads},
+		{on: "control", actions: "dynamodb:GetItem", when: jobs},
+		{on: "control", actions: "dynamodb:PutItem", when: jobsAudit},
+		{on: "control", actions: "dynamodb:UpdateItem", when: jobsCopies},
+		{on: "extract-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys/index/listing", actions: "dynamodb:Query"},
-		{on: "records", actions: "dynamodb:GetItem dynamodb:Query"},
+		{on: "records", actions: readItems + "dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
 		{on: "objects", actions: "s3:ListBucket"},
-		{on: "exports/*", actions: "s3:PutObject s3:AbortMultipartUpload"},
+		{on: "exports/*", actions: "s3:GetObject s3:PutObject s3:AbortMultipartUpload"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
 	},
@@ -135,25 +158,56 @@ var granted = map[string][]grant{
 		{on: "control", actions: "dynamodb:GetItem"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 	},
+	"mail": {
+		{on: "control", actions: readItems + "dynamodb:Query"},
+		{on: "control", actions: "dynamodb:PutItem", when: mailPuts},
+		{on: "control", actions: "dynamodb:UpdateItem", when: mailKeeps},
+		{on: "control", actions: "dynamodb:DeleteItem", when: mailClears},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:Query"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "mail-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "schedules-dead", actions: "sqs:SendMessage"},
+		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects", actions: "s3:ListBucket"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "s3"},
+	},
 	"admin": {
-		{on: "control", actions: readItems},
+		{on: "control", actions: readItems + "dynamodb:Query"},
 		{on: "control", actions: "dynamodb:PutItem dynamodb:UpdateItem", when: otherRows},
+		{on: "control", actions: "dynamodb:PutItem", when: auditRows},
+		{on: "control", actions: "dynamodb:DeleteItem", when: settings},
 		{on: "keys", actions: readItems},
 		{on: "keys", actions: "dynamodb:PutItem", when: neither},
 		{on: "wrap", actions: "kms:GenerateDataKey kms:Decrypt", when: forAccount},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 	},
+	"openapi": {}, // anybody may ask it
+}
+
+// sending is what mail may do besides where a sender is configured, as in the stage local: send as that sender through its
+// configuration set.
+var sending = []grant{
+	{on: "arn:${AWS::Partition}:ses:us-east-2:000000000000:identity/transcripts@vault.example", actions: "ses:SendEmail ses:SendRawEmail", when: asSender},
+	{on: "arn:${AWS::Partition}:ses:us-east-2:000000000000:identity/vault.example", actions: "ses:SendEmail ses:SendRawEmail", when: asSender},
+	{on: "arn:${AWS::Partition}:ses:us-east-2:000000000000:configuration-set/${MailSet}", actions: "ses:SendEmail ses:SendRawEmail", when: asSender},
 }
 
 // scheduled are the functions with a schedule, whose role may start them.
-var scheduled = []string{"settle", "purge"}
+var scheduled = []string{"settle", "purge", "mail"}
 
 func TestFunctionsMayDoExactlyWhatTheTableSays(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
 		for _, name := range slices.Sorted(maps.Keys(tpl.functions(t))) {
 			want := append(grant{on: "log of " + name, actions: "logs:CreateLogStream logs:PutLogEvents"}.permissions(),
 				grant{on: "*", actions: "xray:PutTraceSegments xray:PutTelemetryRecords"}.permissions()...)
-			for _, g := range granted[name] {
+			all := granted[name]
+			if name == "mail" && tpl.Stage == "local" {
+				all = slices.Concat(all, sending)
+			}
+			for _, g := range all {
 				want = append(want, g.permissions()...)
 			}
 			got := tpl.permissionsOf(t, tpl.functions(t)[name])
@@ -240,7 +294,10 @@ func TestPermissionsStandNowhereElse(t *testing.T) {
 	})
 }
 
-const cloudWatch = `{"Service":"cloudwatch.amazonaws.com"}`
+const (
+	cloudWatch  = `{"Service":"cloudwatch.amazonaws.com"}`
+	eventBridge = `{"Service":"events.amazonaws.com"}`
+)
 
 // ofThisAccount is the condition of a service that acts for the stack's own AWS account; the emulator's has a known number.
 func ofThisAccount(stage string) string {
@@ -286,6 +343,13 @@ func TestResourcePoliciesOpenNothing(t *testing.T) {
 					// Alarms reach their topic. CloudWatch asks KMS itself: nothing but this condition may stand in its way.
 					if got := plain(dig(statement, "Condition"), nil); got != ofThisAccount(tpl.Stage) {
 						t.Errorf("%s lets CloudWatch in under %s, want the alarms of this AWS account and no other condition", id, got)
+					}
+				case r.Type == "AWS::KMS::Key" && principal == eventBridge && tpl.names(t)[id] == "storage",
+					r.Type == "AWS::SQS::QueuePolicy" && principal == eventBridge && dig(statement, "Action") == "sqs:SendMessage" &&
+						slices.Contains([]string{"mail-queue", "mail-dead"}, plain(dig(statement, "Resource"), tpl.names(t))):
+					// What the rules hand on reaches the mail queue.
+					if got := plain(dig(statement, "Condition"), nil); got != ofThisAccount(tpl.Stage) {
+						t.Errorf("%s lets EventBridge in under %s, want the rules of this AWS account and no other condition", id, got)
 					}
 				default:
 					t.Errorf("%s allows %s to %v", id, principal, dig(statement, "Action"))

@@ -52,20 +52,22 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" {
-			return "only admin updates control rows"
-		}
-		return ""
-	},
-	func(_ string, p permission) string {
-		if p.On == "control" && p.Action == "dynamodb:DeleteItem" {
-			return "nobody deletes control rows, audit entries among them"
+		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" && !(function == "extract" && p.When == jobsCopies) &&
+			!(function == "mail" && p.When == mailKeeps) {
+			return "only admin updates control rows; extract those of its jobs and of the copies that they are, mail those of copies and digests"
 		}
 		return ""
 	},
 	func(function string, p permission) string {
-		if p.On == "control" && p.Action == "dynamodb:PutItem" && function != "admin" && p.When != auditRows {
-			return "only admin puts control rows other than audit entries"
+		if p.On == "control" && p.Action == "dynamodb:DeleteItem" && !(function == "admin" && p.When == settings) && !(function == "mail" && p.When == mailClears) {
+			return "nobody deletes control rows, audit entries among them, but admin settings of mail, and mail what is done with"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "control" && p.Action == "dynamodb:PutItem" && function != "admin" && p.When != auditRows && !(function == "extract" && p.When == jobsAudit) &&
+			!(function == "mail" && p.When == mailPuts) {
+			return "only admin puts control rows other than audit entries, and extract its jobs, and mail what it notes"
 		}
 		return ""
 	},
@@ -83,8 +85,10 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		updates := p.Action == "dynamodb:UpdateItem" || p.Action == "dynamodb:PutItem" && function == "admin"
-		if p.On == "control" && updates && p.When != otherRows {
-			return "nobody updates audit entries, and admin puts none"
+		appends := function == "admin" && p.Action == "dynamodb:PutItem" && p.When == auditRows
+		if p.On == "control" && updates && p.When != otherRows && !appends && !(function == "extract" && p.When == jobsCopies) &&
+			!(function == "mail" && p.When == mailKeeps) {
+			return "nobody updates audit entries, and admin writes no rows of other functions"
 		}
 		return ""
 	},
@@ -113,8 +117,8 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if strings.HasPrefix(p.On, "exports") && (function != "extract" || strings.HasPrefix(p.Action, "s3:Get")) {
-			return "extracts are written by extract and read by no function"
+		if strings.HasPrefix(p.On, "exports") && function != "extract" {
+			return "extracts are written by extract, which leads to them, and reached by no other function"
 		}
 		return ""
 	},
@@ -122,6 +126,18 @@ var rules = []rule{
 		service, _, _ := strings.Cut(p.Action, ":")
 		if service == "logs" && p.On != "log of "+function {
 			return "a function writes its own log"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if strings.HasPrefix(p.Action, "ses:") && (function != "mail" || p.When != asSender) {
+			return "e-mail is sent by mail, as the sender and nobody else"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if function == "openapi" && !strings.HasPrefix(p.Action, "logs:") && !strings.HasPrefix(p.Action, "xray:") {
+			return "what answers anybody reaches nothing"
 		}
 		return ""
 	},
@@ -158,7 +174,7 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses admin the rows of cohorts and conversations", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Keys1") + `}`, "touches no others"},
 		{"refuses admin a condition that spares the rows of cohorts alone", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no others"},
 		{"refuses admin an update of account keys", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*", "*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no others"},
-		{"refuses admin a put of audit entries", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "admin puts none"},
+		{"refuses admin a put of audit entries", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "rows of other functions"},
 		{"refuses admin an update of audit entries", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "nobody updates audit"},
 		{"refuses the wrap key for purge", "purge", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `, "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["account"]}, "Null": {"kms:EncryptionContext:account": "false"}}}`, "cannot read"},
 		{"refuses the wrap key for authorize", "authorize", `{"Action": "kms:DescribeKey", "Resource": ` + arn("Wrap1") + `}`, "cannot read"},
@@ -169,8 +185,21 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses report a looser audit condition", "report", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}}`, "other than audit entries"},
 		{"refuses purge an update of control rows", "purge", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "only admin updates"},
 		{"refuses admin to delete control rows", "admin", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `}`, "nobody deletes"},
+		{"refuses admin to delete any row of control but settings of mail", "admin", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#maillog#*", "*#digest#*", "*#link#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses admin to write the copy ledger", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#copy#*", "*#digest#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "rows of other functions"},
+		{"refuses mail any row of control", "mail", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "mail what it notes"},
+		{"refuses mail to delete any row of control", "mail", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `}`, "nobody deletes"},
+		{"refuses mail to lift a suppression", "mail", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#mail#*", "*#mailbox#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses mail to put audit entries or destinations", "mail", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#mail#*", "*#mailbox#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "mail what it notes"},
+		{"refuses mail another sender", "mail", `{"Action": "ses:SendEmail", "Resource": "arn:aws:ses:us-east-2:1:identity/vault.example"}`, "as the sender"},
+		{"refuses report to send e-mail", "report", `{"Action": "ses:SendEmail", "Resource": "arn:aws:ses:us-east-2:1:identity/vault.example", "Condition": {"StringEquals": {"ses:FromAddress": "transcripts@vault.example"}}}`, "is sent by mail"},
+		{"refuses report what was extracted", "report", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "reached by no other function"},
+		{"refuses extract any row of control", "extract", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "and extract its jobs"},
+		{"refuses extract an update of any row of control", "extract", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "extract those of its jobs"},
+		{"refuses mail the jobs of extract", "mail", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#extract#*", "*#copy#account#"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "extract those of its jobs"},
 		{"refuses report the extracts", "report", `{"Action": "s3:PutObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "written by extract"},
 		{"refuses another function's log", "settle", `{"Action": "logs:PutLogEvents", "Resource": ` + arn("Log1") + `}`, "its own log"},
+		{"refuses openapi whatever there is", "openapi", `{"Action": "dynamodb:GetItem", "Resource": ` + arn("Control1") + `}`, "reaches nothing"},
 		{"refuses a role change", "admin", `{"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/x"}`, "who may do what"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

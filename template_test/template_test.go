@@ -134,9 +134,13 @@ func (tpl template) names(t *testing.T) map[string]string {
 	for key, name := range map[string]string{
 		"RecordsTable": "records", "KeysTable": "keys", "ControlTable": "control",
 		"ObjectsBucket": "objects", "ExportsBucket": "exports",
-		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "Bus": "bus", "WrapKey": "wrap",
+		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "ExtractQueue": "extract-queue", "MailQueue": "mail-queue", "Bus": "bus", "WrapKey": "wrap",
 	} {
 		names[tpl.output(t, key)] = name
+	}
+	names[tpl.output(t, "Api")] = "the API"
+	if dead, ok := reference(dig(tpl.Resources[tpl.output(t, "MailQueue")].Properties, "RedrivePolicy", "deadLetterTargetArn")); ok {
+		names[dead] = "mail-dead"
 	}
 	for id := range tpl.ofType(t, "AWS::KMS::Key") {
 		if names[id] == "" {

@@ -45,7 +45,9 @@ need go 1.26 'everything is written in Go' \
 	'https://go.dev/dl (1.21 and newer fetch 1.26 by themselves unless GOTOOLCHAIN=local)' go env GOVERSION
 need node 20 'the CDK and its CLI run on Node.js' 'https://nodejs.org, or your system'"'"'s package nodejs' node --version
 need npm 9 'it installs the pinned CDK CLI into .local/' 'it comes with Node.js, or your system'"'"'s package npm' npm --version
-need python3 3.10 'MiniStack, the emulator of the local stack, is written in Python' \
+python=3.10
+[ "${1:-test}" != test ] || python=3.11
+need python3 $python 'MiniStack, the emulator of the local stack, is written in Python, and so is schemathesis, which tests the API' \
 	'https://python.org, or your system'"'"'s package python3' python3 --version
 if command -v python3 >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	complain 'python3 venv' '' 'the modules venv and ensurepip are not there' 'MiniStack is installed into a virtual environment' \

@@ -116,6 +116,9 @@ func bringWithDemo(ctx context.Context, h home, p *progress, port int) (outputs,
 	if err != nil {
 		return o, err
 	}
+	if err := p.step("verifying the sender "+o.MailFrom, func() error { return s.verifySender(ctx) }); err != nil {
+		return o, err
+	}
 	err = p.step("creating the account demo", func() error {
 		a, err := s.createAccount(ctx, accountRequest{Account: "demo", Plan: "standard", Start: "identified"})
 		var told *functionError

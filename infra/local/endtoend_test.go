@@ -3,11 +3,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // The end-to-end tests prove the wiring: routes, authorizer, permissions to reach things, queues, direct invocations. What
@@ -136,31 +139,33 @@ func TestEndToEndChat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		folder := filepath.Join(t.TempDir(), "extract")
+		if err := s.download(t.Context(), x, folder, func(file) {}); err != nil {
+			t.Fatal(err)
+		}
 		lines, found := 0, false
 		for _, f := range x.Files {
-			res, err := s.s3().GetObject(t.Context(), &s3.GetObjectInput{Bucket: &x.Bucket, Key: aws.String(x.Prefix + f.Name)})
+			if f.Kind != "chat" && f.Kind != "ticket" || !strings.HasSuffix(f.Name, ".ndjson") {
+				continue
+			}
+			content, err := os.ReadFile(filepath.Join(folder, f.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			scanner := bufio.NewScanner(res.Body)
-			scanner.Buffer(nil, 16<<20)
-			for scanner.Scan() {
+			for text := range bytes.Lines(content) {
 				var line chat
-				if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+				if err := json.Unmarshal(text, &line); err != nil {
 					t.Errorf("line %d of %s: %v", lines, f.Name, err)
 				}
 				lines++
 				found = found || line.ID == c.ID && len(line.Entries) == len(c.Entries)
-			}
-			res.Body.Close()
-			if err := scanner.Err(); err != nil {
-				t.Fatal(err)
 			}
 		}
 		if !found || lines != x.Records {
 			t.Errorf("found the chat: %v; %d lines, %d records told", found, lines, x.Records)
 		}
 	})
+	t.Run("an extract by the API leads to its files", func(t *testing.T) { extractedByAPI(t, s) })
 	t.Run("a rotated secret and the one before both sign", func(t *testing.T) {
 		before := s.Sources["tawkto"]
 		var r struct{ Secret string }
@@ -175,6 +180,69 @@ func TestEndToEndChat(t *testing.T) {
 			}
 		}
 	})
+}
+
+// extractedByAPI has the account's token begin an extract, waits for it and follows the link to each of its files.
+func extractedByAPI(t *testing.T, s stack) {
+	url := s.API + "/v1/accounts/" + s.Account + "/extracts"
+	type job struct {
+		ID, Status string
+		Files      []struct {
+			file
+			Href string
+		}
+	}
+	client := http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	ask := func(method, url, token string, want int) (http.Header, []byte) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("%s %s: %d %.300s %v", method, url, res.StatusCode, answer, err)
+		}
+		return res.Header, answer
+	}
+	header, _ := ask(http.MethodPost, url, s.Token, http.StatusAccepted)
+	var j job
+	for deadline := time.Now().Add(time.Minute); j.Status != "complete"; {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not complete within a minute: %+v", j)
+		}
+		if err := sleep(t.Context(), 200*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		_, answer := ask(http.MethodGet, s.API+header.Get("Location"), s.Token, http.StatusOK)
+		if err := json.Unmarshal(answer, &j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(j.Files) < 8 {
+		t.Errorf("there are %d files: %+v", len(j.Files), j.Files)
+	}
+	for _, f := range j.Files {
+		header, _ := ask(http.MethodGet, s.API+f.Href, s.Token, http.StatusFound)
+		if link := header.Get("Location"); !strings.Contains(link, "X-Amz-Expires=60") {
+			t.Errorf("%s: the link is %s", f.Name, link)
+		}
+		got, content := ask(http.MethodGet, header.Get("Location"), "", http.StatusOK)
+		if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != f.SHA256 || int64(len(content)) != f.Bytes {
+			t.Errorf("%s has %d bytes, %x, want %d, %s", f.Name, len(content), sum, f.Bytes, f.SHA256)
+		}
+		if disposition := got.Get("Content-Disposition"); disposition != fmt.Sprintf("attachment; filename=%q", f.Name) {
+			t.Errorf("%s comes as %q", f.Name, disposition)
+		}
+	}
 }
 
 // sealed looks for the texts of a conversation wherever something is kept.
@@ -319,4 +387,123 @@ func TestEndToEndExpiry(t *testing.T) {
 	if err != nil && !errors.Is(err, errNothing) {
 		t.Error(err)
 	}
+}
+
+// The event bus brings what settled to mail, SES takes it, the link in it opens, and what SES reports comes back.
+func TestEndToEndMail(t *testing.T) {
+	s := deployedStack(t)
+	shop := s.newAccount(t, accountRequest{Account: "mailshop", Plan: "standard", Start: "identified"})
+	for name, setting := range map[string]string{
+		"archive": `{"when":"settled","to":{"kind":"fixed","addresses":["mailshop@archive.example"]},"content":"full"}`,
+		"desk":    `{"when":"settled","to":{"kind":"fixed","addresses":["mailshop@desk.example"]},"content":"link"}`,
+	} {
+		if err := shop.mailTo(t.Context(), name, setting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle := func(chat, text string) {
+		t.Helper()
+		if status, answer, err := whole(chat, time.Now(), text, "I am looking.").send(t.Context(), shop.Sources["tawkto"]); err != nil || status != http.StatusAccepted {
+			t.Fatalf("%d %s %v", status, answer, err)
+		}
+	}
+	settle("mailed-1", "Where is <my> order?")
+	m, err := shop.mailed(t.Context(), "mailshop@archive.example", "Where is <my> order?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Source != s.MailFrom || !strings.Contains(m.BodyHTML, "Where is &lt;my&gt; order?") {
+		t.Errorf("from %s: %s", m.Source, m.BodyHTML)
+	}
+	if m, err = shop.mailed(t.Context(), "mailshop@desk.example", "?link=svl_"); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(m.BodyText+m.BodyHTML+m.Subject, "Where is") {
+		t.Errorf("the message with the link holds the conversation: %s", m.BodyText)
+	}
+	link, err := m.link()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, page, err := get(t.Context(), link, ""); err != nil || status != http.StatusOK || !bytes.Contains(page, []byte("Where is &lt;my&gt; order?")) {
+		t.Errorf("%s: %d %.300s %v", link, status, page, err)
+	}
+	for _, wrong := range []string{link[:strings.Index(link, "?")], link[:len(link)-4] + "aaaa", strings.Replace(link, "-1?", "-2?", 1), strings.Replace(link, "/mailshop/", "/"+s.Account+"/", 1)} {
+		if status, page, err := get(t.Context(), wrong, ""); err != nil || status != http.StatusUnauthorized && status != http.StatusForbidden {
+			t.Errorf("%s: %d %.300s %v", wrong, status, page, err)
+		}
+	}
+
+	var copies struct {
+		Copies []struct{ Destination, State string }
+	}
+	id, _, _ := strings.Cut(link[strings.Index(link, "/transcripts/")+len("/transcripts/"):], "?")
+	if status, answer, err := shop.ask(t.Context(), http.MethodGet, "/copies?conversation="+id, ""); err != nil || status != http.StatusOK || json.Unmarshal(answer, &copies) != nil || len(copies.Copies) != 2 {
+		t.Errorf("copies: %d %s %v", status, answer, err)
+	}
+
+	// The emulator's SES reports nothing, and its event bus takes nothing in the name of AWS: the report is put into the queue as
+	// the rule makes it of an event of SES. That the rule does is tested on the templates.
+	blind := shop.blind(t, s, id)
+	body := fmt.Sprintf(`{"report":{"event":"bounce","account":["mailshop"],"copy":["archive_%s_%s"],"message":"m-1","at":%q,"type":"Permanent","subtype":"General"}}`,
+		id, blind, time.Now().UTC().Format(time.RFC3339))
+	queue := s.Queues["mail"]
+	if _, err := sqs.NewFromConfig(s.aws).SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		status, answer, err := shop.ask(t.Context(), http.MethodGet, "/suppressions", "")
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("suppressions: %d %s %v", status, answer, err)
+		}
+		if bytes.Contains(answer, []byte(`"address":"mailshop@archive.example","reason":"bounced"`)) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing is suppressed within a minute: %s", answer)
+		}
+		if err := sleep(t.Context(), 300*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle("mailed-2", "Where is my other order?")
+	for deadline := time.Now().Add(time.Minute); ; {
+		status, answer, err := shop.ask(t.Context(), http.MethodGet, "/mail-log", "")
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("mail log: %d %s %v", status, answer, err)
+		}
+		if bytes.Contains(answer, []byte(`"event":"suppressed","destination":"archive"`)) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not tell of what is suppressed: %s", answer)
+		}
+		if err := sleep(t.Context(), 300*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := shop.messages(t.Context(), "mailshop@archive.example"); err != nil || len(all) != 1 {
+		t.Errorf("%d messages to a suppressed address, %v", len(all), err)
+	}
+	var due struct{ Digests int }
+	if err := s.call(t.Context(), "mail", map[string]string{"action": "digest"}, &due); err != nil {
+		t.Errorf("the hourly run: %v", err)
+	}
+}
+
+// blind is the blind index of the mailbox of the destination archive, which the ledger names.
+func (o outputs) blind(t *testing.T, s stack, id string) string {
+	t.Helper()
+	record, _, _ := strings.Cut(id, "-")
+	res, err := dynamodb.NewFromConfig(s.aws).Query(t.Context(), &dynamodb.QueryInput{
+		TableName: aws.String(s.Tables["control"]), KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :sk)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":pk": &types.AttributeValueMemberS{Value: o.Account + "#copy#" + record + "#"}, ":sk": &types.AttributeValueMemberS{Value: "0001#mail:archive#"},
+		},
+	})
+	if err != nil || len(res.Items) != 1 {
+		t.Fatalf("the ledger has %v, %v", res, err)
+	}
+	sk, _ := res.Items[0]["sk"].(*types.AttributeValueMemberS)
+	return sk.Value[strings.LastIndexByte(sk.Value, '#')+1:]
 }

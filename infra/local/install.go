@@ -22,6 +22,8 @@ var (
 	miniStack = tool{"venv", "MiniStack", "local/requirements.txt", installMiniStack}
 	cdkCLI    = tool{"cdk", "the CDK CLI", "cdk-cli/package-lock.json", installCDK}
 	dynamoDB  = tool{"dynamodb", "DynamoDB Local", "local/dynamodb/pom.xml", installDynamoDB}
+	// schemathesis is for the end-to-end tests only.
+	schemathesis = tool{"schemathesis", "schemathesis", "local/requirements-schemathesis.txt", installSchemathesis}
 )
 
 func installCommand(ctx context.Context, root string, args []string) error {
@@ -33,6 +35,7 @@ func installCommand(ctx context.Context, root string, args []string) error {
 		func() error { return miniStack.ensure(ctx, h, p) },
 		func() error { return cdkCLI.ensure(ctx, h, p) },
 		func() error { return dynamoDB.ensure(ctx, h, p) },
+		func() error { return schemathesis.ensure(ctx, h, p) },
 	)
 }
 
@@ -70,12 +73,20 @@ func (t tool) ensure(ctx context.Context, h home, p *progress) error {
 }
 
 func installMiniStack(ctx context.Context, h home, dir string) error {
-	log := mainHome(h.root).log("install-ministack")
+	return installPython(ctx, h, dir, "infra/local/requirements.txt", mainHome(h.root).log("install-ministack"))
+}
+
+func installSchemathesis(ctx context.Context, h home, dir string) error {
+	return installPython(ctx, h, dir, "infra/local/requirements-schemathesis.txt", mainHome(h.root).log("install-schemathesis"))
+}
+
+// installPython makes a virtual environment of a list of packages with their hashes.
+func installPython(ctx context.Context, h home, dir, requirements, log string) error {
 	if err := quietly(child(ctx, h.root, nil, "python3", "-m", "venv", dir), log); err != nil {
 		return err
 	}
-	return quietly(child(ctx, h.root, nil, h.python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-		"--require-hashes", "--only-binary=:all:", "--no-compile", "-r", "infra/local/requirements.txt"), log)
+	return quietly(child(ctx, h.root, nil, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check",
+		"--no-input", "--require-hashes", "--only-binary=:all:", "--no-compile", "-r", requirements), log)
 }
 
 func installCDK(ctx context.Context, h home, dir string) error {

@@ -16,10 +16,12 @@ type outputs struct {
 	Token     string            `json:"token"`
 	Sources   map[string]source `json:"sources"`
 	Mail      string            `json:"mail"`
+	MailFrom  string            `json:"mailFrom,omitempty"`
 	Emulator  string            `json:"emulator"`
 	Region    string            `json:"region"`
 	Tables    map[string]string `json:"tables"`
 	Buckets   map[string]string `json:"buckets"`
+	Queues    map[string]string `json:"queues"`
 	Functions map[string]string `json:"functions"`
 }
 
@@ -35,11 +37,16 @@ func stackOutputs(stack map[string]string) (outputs, error) {
 		Region:    stack["Region"],
 		Tables:    map[string]string{"records": stack["RecordsTable"], "keys": stack["KeysTable"], "control": stack["ControlTable"]},
 		Buckets:   map[string]string{"objects": stack["ObjectsBucket"], "exports": stack["ExportsBucket"]},
+		Queues:    map[string]string{},
 		Functions: map[string]string{},
+		MailFrom:  stack["MailFrom"],
 	}
 	for key, value := range stack {
 		if name, ok := strings.CutPrefix(key, "Function"); ok {
 			o.Functions[strings.ToLower(name)] = value
+		}
+		if name, ok := strings.CutSuffix(key, "Queue"); ok {
+			o.Queues[strings.ToLower(name)] = value
 		}
 	}
 	for _, key := range []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket"} {

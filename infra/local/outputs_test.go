@@ -53,6 +53,7 @@ func TestOutputs(t *testing.T) {
 		"emulator": "http://127.0.0.1:4567", "region": "us-east-2",
 		"tables":    map[string]any{"records": "r", "keys": "k", "control": "c"},
 		"buckets":   map[string]any{"objects": "o", "exports": "e"},
+		"queues":    map[string]any{"ingest": "q"},
 		"functions": map[string]any{"ingest": "fi", "purge": "fp"},
 	})
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -112,7 +112,7 @@ func (s stack) head(ctx context.Context, bucket, key string, n int) ([]string, e
 		if err == io.EOF && len(line) == 0 {
 			break
 		}
-		lines = append(lines, strings.TrimSpace(string(line)))
+		lines = append(lines, strings.TrimRight(string(line), "\r\n"))
 		if err != nil { // the end, or a line longer than what is shown of it
 			break
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -53,7 +54,7 @@ func showCommand(ctx context.Context, root string, args []string) (err error) {
 	if err := p.step("creating an account that keeps chats for two minutes", func() error { return v.createBrief(ctx) }); err != nil {
 		return err
 	}
-	for _, scene := range []func(context.Context) error{v.accepted, v.stored, v.extracted, v.expired} {
+	for _, scene := range []func(context.Context) error{v.accepted, v.stored, v.mailed, v.extracted, v.expired} {
 		if err := scene(ctx); err != nil {
 			return err
 		}
@@ -206,25 +207,82 @@ func (v *show) stored(ctx context.Context) error {
 	return nil
 }
 
-// extracted shows the beginning of the file that holds the account's conversations.
+// mailed shows the e-mail that a chat becomes when it settles, and the one that holds nothing but a link to it.
+func (v *show) mailed(ctx context.Context) error {
+	heading("A transcript by e-mail", "The account has its chats sent to archive@shop.example, and a link to each to desk@shop.example.")
+	for name, setting := range map[string]string{
+		"archive": `{"when":"settled","to":{"kind":"fixed","addresses":["archive@shop.example"]},"content":"full"}`,
+		"desk":    `{"when":"settled","to":{"kind":"fixed","addresses":["desk@shop.example"]},"content":"link"}`,
+	} {
+		if err := v.mailTo(ctx, name, setting); err != nil {
+			return err
+		}
+		fmt.Printf("  PUT /v1/accounts/%s/mail/%s\n      %s\n", v.Account, name, dim(setting))
+	}
+	conversation := "mailed-" + uuid()[:8]
+	status, answer, err := whole(conversation, time.Now(), "Hello, is anybody there? My parcel says “delivered”, but it is not here.",
+		"Good afternoon! I am looking: it was left with your neighbour at number 12.", "Found it. Thank you & good-bye <3").send(ctx, v.Sources["tawkto"])
+	if err != nil || status != http.StatusAccepted {
+		return errors.Join(fmt.Errorf("the chat was not accepted: %d %s", status, answer), err)
+	}
+	m, err := v.outputs.mailed(ctx, "archive@shop.example", "number 12")
+	if err != nil {
+		return err
+	}
+	page := filepath.Join(mainHome(v.root).dir, "mail.html")
+	if err := os.WriteFile(page, []byte(m.BodyHTML), 0o600); err != nil {
+		return err
+	}
+	fmt.Printf("\n  From: %s\n  To: %s\n  Subject: %s\n\n", m.Source, strings.Join(m.To, ", "), m.Subject)
+	for line := range strings.Lines(m.BodyText) {
+		fmt.Print("    " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+	fmt.Printf("\n  Its HTML part: %s\n", page)
+	id, err := v.idOf(ctx, conversation)
+	if err != nil {
+		return err
+	}
+	if m, err = v.outputs.mailed(ctx, "desk@shop.example", "/transcripts/"+id+"?link=svl_"); err != nil {
+		return err
+	}
+	link, err := m.link()
+	if err != nil {
+		return err
+	}
+	status, answer, err = get(ctx, link, "")
+	if err != nil || status != http.StatusOK || !bytes.Contains(answer, []byte("number 12")) {
+		return errors.Join(fmt.Errorf("GET %s: %d, and not the chat", link, status), err)
+	}
+	fmt.Printf("\n  The link opens this one chat for a week, without a token; that it was opened stands in the audit trail.\n  GET %s\n      %d, a page of %d bytes\n",
+		link, status, len(answer))
+	return nil
+}
+
+// extracted shows what the account's own copy consists of, and its beginning as a spreadsheet has it.
 func (v *show) extracted(ctx context.Context) error {
-	heading("The account's own copy", "make extract NAME="+v.Account+" writes every conversation, open and settled, as lines of JSON.")
+	heading("The account's own copy",
+		"make extract NAME="+v.Account+" writes everything of the account as NDJSON and CSV, with a manifest; so does POST …/extracts.")
 	x, err := v.extract(ctx, v.Account, func(extraction) {})
 	if err != nil {
 		return err
 	}
+	rows := [][]string{{"  s3://" + x.Bucket + "/" + x.Prefix, "records", "bytes"}}
 	for _, f := range x.Files {
-		fmt.Printf("  s3://%s/%s%s: %d conversations, %d bytes\n", x.Bucket, x.Prefix, f.Name, f.Records, f.Bytes)
+		rows = append(rows, []string{"    " + f.Name, fmt.Sprint(f.Records), fmt.Sprint(f.Bytes)})
 	}
-	if len(x.Files) == 0 {
-		return errors.New("the extract has no file")
-	}
-	lines, err := v.head(ctx, x.Bucket, x.Prefix+x.Files[0].Name, 3)
-	if err != nil {
-		return err
-	}
-	for _, line := range lines {
-		fmt.Println("    " + cut(line, 120))
+	table(os.Stdout, rows)
+	for _, part := range []struct {
+		name  string
+		lines int
+	}{{"manifest.json", 14}, {"chats.csv", 4}} {
+		lines, err := v.head(ctx, x.Bucket, x.Prefix+part.name, part.lines)
+		if err != nil {
+			return err
+		}
+		fmt.Println("\n  " + bold(part.name))
+		for _, line := range lines {
+			fmt.Println("    " + cut(line, 120))
+		}
 	}
 	return nil
 }

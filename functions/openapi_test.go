@@ -1,0 +1,253 @@
+package functions_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/openapi"
+	"github.com/supportvault/supportvault/functions/openapi/openapitest"
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/vaulttest"
+)
+
+var described = sync.OnceValues(func() (*openapitest.Description, error) { return openapitest.Parse(openapi.Description) })
+
+// asDescribed says what of a function's answer is not as the description of the API has it. The tests of this package ask
+// it of every answer that they get by way of the API.
+func asDescribed(req events.APIGatewayV2HTTPRequest, res events.APIGatewayV2HTTPResponse) error {
+	d, err := described()
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	for name, value := range res.Headers {
+		header.Set(name, value)
+	}
+	return d.Answer(req.RouteKey, res.StatusCode, header, []byte(res.Body))
+}
+
+// Every operation is asked for what is there and for what is not, wrongly, by a stranger whom authorize let through, and while
+// the tables are out of reach: all that is described, and that is not API Gateway's own, is answered, and as it is described.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	p := postOver(inMemory())
+	p.extract = p.extractOver(extract.Config{}, p.files)
+	demo := p.account(t, admin.Request{Account: "demo"})
+	for _, kind := range []string{"chat", "ticket"} {
+		for i := range 2 {
+			p.mustPost(t, demo, "canonical", canonicalEnded(kind, fmt.Sprint(kind, i)))
+		}
+	}
+	p.settleAll(t)
+	none := strings.Repeat("a", 32)
+	p.put(t, p.Tables.Control, attr.Item{
+		"pk": attr.S("demo#mailbox#"), "sk": attr.S(none), "reason": attr.S("bounced"), "at": attr.Time(noon),
+	})
+	seen := map[string]bool{}
+	at := func(route string, path map[string]string, change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
+		req := events.APIGatewayV2HTTPRequest{RouteKey: route, PathParameters: map[string]string{"account": "demo"}}
+		maps.Copy(req.PathParameters, path)
+		req.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: map[string]any{
+			"account": req.PathParameters["account"], "token": "abcdefghij", "link": "abcdefghijklmn", "conversation": req.PathParameters["id"], "reader": "staff",
+		}}
+		if change != nil {
+			change(&req)
+		}
+		return req
+	}
+	answered := func(want int, req events.APIGatewayV2HTTPRequest) string {
+		t.Helper()
+		handle := p.admin.HTTP
+		switch _, rest, _ := strings.Cut(req.RouteKey, "{account}/"); {
+		case strings.HasPrefix(req.RouteKey, "POST /v1/webhooks/"):
+			handle = p.ingest.Webhook
+		case rest == "":
+			handle = openapi.New().HTTP
+		case strings.HasPrefix(rest, "extracts"):
+			handle = p.extract.HTTP
+		case strings.HasPrefix(rest, "chats"), strings.HasPrefix(rest, "tickets"), strings.HasPrefix(rest, "transcripts"):
+			handle = p.report.HTTP
+		}
+		res, err := handle(context.Background(), req)
+		if err == nil {
+			err = asDescribed(req, res)
+		}
+		if err != nil || res.StatusCode != want {
+			t.Errorf("%s: %d %s, %v, want %d", req.RouteKey, res.StatusCode, res.Body, err, want)
+		}
+		seen[fmt.Sprint(req.RouteKey, " ", want)] = true
+		return res.Body
+	}
+	query := func(raw string) func(*events.APIGatewayV2HTTPRequest) {
+		return func(req *events.APIGatewayV2HTTPRequest) { req.RawQueryString = raw }
+	}
+	body := func(raw string) func(*events.APIGatewayV2HTTPRequest) {
+		return func(req *events.APIGatewayV2HTTPRequest) { req.Body = raw }
+	}
+	const v1 = "/v1/accounts/{account}"
+
+	answered(200, at("GET /v1/openapi.yaml", nil, nil))
+	answered(200, at("GET /v1/canonical.schema.json", nil, nil))
+
+	delivery := p.signed(demo, "tawkto", tawkEnd("open", noon))
+	answered(202, delivery)
+	answered(400, p.signed(demo, "tawkto", []byte("{}")))
+	answered(413, p.signed(demo, "tawkto", make([]byte, 1<<20+1)))
+	unsigned := delivery
+	unsigned.Headers = nil
+	answered(401, unsigned)
+	unsigned.PathParameters = map[string]string{"account": "demo", "source": "nobody"}
+	answered(404, unsigned)
+
+	for _, kind := range []string{"chat", "ticket"} {
+		list, one := "GET "+v1+"/"+kind+"s", "GET "+v1+"/"+kind+"s/{id}"
+		var page map[string]json.RawMessage
+		var views []conversation.View
+		if err := json.Unmarshal([]byte(answered(200, at(list, nil, query("limit=2")))), &page); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(page[kind+"s"], &views); err != nil || len(views) != 2 {
+			t.Fatalf("%s, %v", page, err)
+		}
+		answered(400, at(list, nil, query("limit=101")))
+		answered(404, at(list, map[string]string{"account": "nobody"}, nil))
+		answered(200, at(one, map[string]string{"id": views[1].ID}, nil))
+		answered(404, at(one, map[string]string{"id": none + "-1"}, nil))
+		answered(200, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": views[1].ID}, nil))
+		answered(200, at("GET "+v1+"/copies", nil, query("conversation="+views[1].ID)))
+	}
+	answered(404, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": none + "-1"}, nil))
+	answered(400, at("GET "+v1+"/copies", nil, nil))
+
+	var job extract.Job
+	if err := json.Unmarshal([]byte(answered(202, at("POST "+v1+"/extracts", nil, nil))), &job); err != nil {
+		t.Fatal(err)
+	}
+	answered(202, at("POST "+v1+"/extracts", nil, nil))
+	answered(202, at("POST "+v1+"/extracts", nil, nil))
+	answered(409, at("POST "+v1+"/extracts", nil, nil))
+	answered(404, at("POST "+v1+"/extracts", map[string]string{"account": "nobody"}, nil))
+	answered(200, at("GET "+v1+"/extracts", nil, nil))
+	p.work(t, endless)
+	answered(200, at("GET "+v1+"/extracts", nil, nil))
+	answered(200, at("GET "+v1+"/extracts/{id}", map[string]string{"id": job.ID}, nil))
+	answered(404, at("GET "+v1+"/extracts/{id}", map[string]string{"id": none}, nil))
+	file := "GET " + v1 + "/extracts/{id}/files/{name}"
+	answered(302, at(file, map[string]string{"id": job.ID, "name": "manifest.json"}, nil))
+	answered(404, at(file, map[string]string{"id": job.ID, "name": "../manifest.json"}, nil))
+
+	put, archive := "PUT "+v1+"/mail/{name}", map[string]string{"name": "archive"}
+	for _, to := range []string{`{"kind":"fixed","addresses":["archive@example.com"]}`, `{"kind":"visitor","agents":{}}`, `{"kind":"agent","agents":{"7":"jan@example.com"}}`} {
+		answered(200, at(put, archive, body(`{"when":"daily","content":"link","to":`+to+`}`)))
+	}
+	answered(200, at("GET "+v1+"/mail", nil, nil))
+	answered(400, at("GET "+v1+"/mail", nil, query("name=archive")))
+	answered(400, at(put, archive, body(`{"when":"never"}`)))
+	answered(413, at(put, archive, body(strings.Repeat(" ", 1<<20+1))))
+	p.admin.Sends = false
+	answered(409, at(put, archive, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`)))
+	answered(204, at("DELETE "+v1+"/mail/{name}", archive, nil))
+	answered(404, at("DELETE "+v1+"/mail/{name}", archive, nil))
+	answered(200, at("GET "+v1+"/mail-log", nil, nil))
+	answered(400, at("GET "+v1+"/mail-log", nil, query("cursor=none")))
+	answered(200, at("GET "+v1+"/suppressions", nil, nil))
+	answered(400, at("GET "+v1+"/suppressions", nil, query("limit=1")))
+	answered(204, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
+	answered(404, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
+
+	d, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
+	p.queues.refuseWith(errKilled)
+	answered(503, delivery)
+	found := map[string]string{"id": none + "-1", "name": "archive"}
+	for route, o := range d.Operations() {
+		if len(o.Security) == 0 {
+			continue
+		}
+		switch {
+		case strings.Contains(route, "extracts"):
+			found["id"] = job.ID
+		case strings.Contains(route, "suppressions"):
+			found["id"] = none
+		default:
+			found["id"] = none + "-1"
+		}
+		p.admin.Sends = true
+		req := at(route, found, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`))
+		if strings.HasSuffix(route, "/copies") {
+			req.RawQueryString = "conversation=" + none + "-1"
+		}
+		answered(503, req)
+		answered(401, at(route, found, func(req *events.APIGatewayV2HTTPRequest) { req.RequestContext.Authorizer = nil }))
+	}
+
+	// API Gateway's own, and what is asked for in other tests: conversations of more than 4 MB.
+	gateways, large := []string{"403", "429", "500"}, "413"
+	for route, o := range d.Operations() {
+		responses, _ := d.At(o.Pointer + "/responses").(map[string]any)
+		for status := range responses {
+			noRoute := d.At(o.Pointer+"/responses/"+status+"/$ref") == "#/components/responses/NoRoute"
+			gateway := d.At(o.Pointer+"/responses/"+status+"/$ref") == "#/components/responses/GatewayUnavailable"
+			if slices.Contains(gateways, status) || noRoute || gateway || status == large && strings.HasPrefix(route, "GET ") {
+				continue
+			}
+			if !seen[route+" "+status] {
+				t.Errorf("nothing here answers %s with %s", route, status)
+			}
+		}
+	}
+}
+
+// canonicalEnded is a conversation of a kind with everything that there can be in one.
+func canonicalEnded(kind, id string) []byte {
+	of := ""
+	if kind == "ticket" {
+		of = `"title":"The parcel has not arrived","status":"solved",`
+	}
+	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"conversation.transcript","time":%[3]q,"kind":%[1]q,"conversation":%[2]q,"ended":true,%[4]s
+		"department":"Shipping","tags":["parcel"],"rating":4,"agents":["7"],
+		"subjects":[{"name":"Iris Vogel","email":"iris@example.com","phone":"+15555550142","visitorId":"v1","customId":"customer-31"}],"entries":[
+		{"id":"1","time":%[3]q,"author":{"role":"visitor","name":"Iris Vogel"},"text":"Where is it?","attachments":[{"name":"label.png","type":"image/png","bytes":18211}]},
+		{"id":"2","time":%[3]q,"author":{"role":"agent","name":"Jan"},"text":"At the depot.","private":true}]}]}`, kind, id, stamp(noon), of)
+}
+
+// The fallback is no operation, but its answers are those that every operation has for ids with which it is not reached.
+func TestNoRouteIsAnsweredAsDescribed(t *testing.T) {
+	d, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := openapi.New().HTTP(context.Background(), events.APIGatewayV2HTTPRequest{RouteKey: "$default"})
+	if err != nil || res.StatusCode != 404 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	var answer any
+	if err := json.Unmarshal([]byte(res.Body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Valid("/components/responses/NoRoute/content/application~1json/schema", answer); err != nil {
+		t.Error(err)
+	}
+	for route, o := range d.Operations() {
+		if !strings.Contains(o.Path, "{") {
+			continue
+		}
+		if err := d.Answer(route, 404, http.Header{"Content-Type": {"application/json"}}, []byte(res.Body)); err != nil {
+			t.Error(err)
+		}
+	}
+}
