@@ -9,15 +9,17 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 )
 
 type accountRequest struct {
-	Action    string `json:"action"`
-	Account   string `json:"account"`
-	Plan      string `json:"plan"`
-	Start     string `json:"start"`
-	Retention string `json:"retention,omitempty"`
-	TimeZone  string `json:"timeZone,omitempty"`
+	Action    string   `json:"action"`
+	Account   string   `json:"account"`
+	Plan      string   `json:"plan"`
+	Start     string   `json:"start"`
+	Retention string   `json:"retention,omitempty"`
+	TimeZone  string   `json:"timeZone,omitempty"`
+	Regimes   []string `json:"regimes,omitempty"`
 }
 
 type account struct {
@@ -54,11 +56,15 @@ func accountCommand(ctx context.Context, root string, args []string) error {
 	flags.StringVar(&r.Start, "start", "", "minimal or identified")
 	flags.StringVar(&r.Retention, "retention", "", "a shorter retention than the plan's, in ISO 8601, as P30D")
 	flags.StringVar(&r.TimeZone, "time-zone", "", "an IANA name, as Europe/Berlin")
+	flags.Func("regimes", "laws under which e-mail may hold links only: hipaa,pci", func(list string) error {
+		r.Regimes = strings.Split(list, ",")
+		return nil
+	})
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if r.Account == "" || r.Plan == "" || r.Start == "" {
-		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [STAGE=dev|prod [REGION=…]]")
+		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci] [STAGE=dev|prod [REGION=…]]")
 	}
 	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {

@@ -158,7 +158,8 @@ func render(ctx context.Context, status int, answer any) events.APIGatewayV2HTTP
 
 // Queue runs a handler for each message of a batch and reports the failed ones, so that only they come again.
 func Queue(ctx context.Context, batch events.SQSEvent, handle func(context.Context, events.SQSMessage) error) events.SQSEventResponse {
-	var res events.SQSEventResponse
+	// An empty list: MiniStack fails on null and brings every message again, which AWS takes for the same.
+	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, m := range batch.Records {
 		if err := one(ctx, m, handle); err != nil {
 			slog.WarnContext(ctx, "message failed", slog.String("message", m.MessageId), slog.String("cause", Cause(err)))
