@@ -41,7 +41,9 @@ import (
 // www.standardwebhooks.com.
 var canonical = Adapter{
 	Verify: verifyCanonical, Adapt: adaptCanonical, Secret: canonicalSecret,
-	Given: func(secret string) bool { return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil },
+	Given: func(secret string) bool {
+		return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
+	},
 }
 
 // CanonicalSchema is the JSON Schema of a delivery. What it cannot say is that times lie in range: ErrTime.
