@@ -350,8 +350,11 @@ func measureExtract(t testing.TB, n, runs int) extractMeasured {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	defer slog.SetDefault(before)
+	began := time.Now()
 	r, a := withChats(t, n)
+	fmt.Fprintln(os.Stderr, "filled", time.Since(began))
 	gathered := r.gathered(t, a)
+	fmt.Fprintln(os.Stderr, "gathered", time.Since(began))
 	m := extractMeasured{Conversations: n}
 	var extracts, drains, pages []float64
 	rate := func(f func()) float64 {
@@ -374,6 +377,7 @@ func measureExtract(t testing.TB, n, runs int) extractMeasured {
 			}
 		}))
 		m.Peak = max(m.Peak, peak())
+		fmt.Fprintln(os.Stderr, "extract", extracts)
 		drains = append(drains, rate(func() {
 			if got, _ := r.drained(t, a, 8); got != n {
 				t.Fatalf("drained: %d of %d", got, n)

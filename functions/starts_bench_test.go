@@ -35,9 +35,7 @@ func benchStarts(t *testing.T) []row {
 	defer server.Close()
 	env := []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_REGION=us-east-2", "AWS_ACCESS_KEY_ID=test",
 		"AWS_SECRET_ACCESS_KEY=test", "LOG_LEVEL=error"}
-	for _, name := range environmentOfFunctions(t) {
-		env = append(env, name)
-	}
+	env = append(env, environmentOfFunctions(t)...)
 	start := func(binary string) float64 {
 		cmd := exec.Command(binary)
 		cmd.Env = env
