@@ -55,6 +55,23 @@ func TestStoreWhole(t *testing.T) {
 	}
 }
 
+// A record that was written is published, even where settling could not be told at first.
+func TestStoreWholeIsPublished(t *testing.T) {
+	r := newRoad(t)
+	demo := r.account(t, admin.Request{Account: "demo"})
+	whole := tawkTranscript("w", noon, "one", "two")
+	r.queues.refuseWith(errKilled)
+	if status, answer := r.post(demo, "tawkto", whole); status != 503 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	r.queues.refuseWith(nil)
+	r.mustPost(t, demo, "tawkto", whole)
+	r.settleAll(t)
+	if len(r.queues.published) != 1 {
+		t.Errorf("published: %+v", r.queues.published)
+	}
+}
+
 // What comes between any two requests that make the record of a whole conversation (the same delivery, its beginning, its
 // end, each with a settling or without) takes nothing away from it, and nothing comes twice.
 func TestStoreWholeMeetsOthers(t *testing.T) { wholeMeetsOthers(t, newRoad(t), writes) }

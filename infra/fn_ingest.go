@@ -33,7 +33,7 @@ func (v *vault) addIngest() {
 			v.maySend(v.ingestQueue, v.settleQueue),
 			v.mayConsume(v.ingestQueue),
 			v.mayOnObjects(v.objects, queuePrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject", "s3:PutObject"),
+			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
 			v.knowsMissing(v.objects),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),

@@ -89,7 +89,7 @@ var granted = map[string][]grant{
 		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
 		{on: "settle-queue", actions: "sqs:SendMessage"},
 		{on: "objects/queue/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
-		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject"},
+		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
 		{on: "objects", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},

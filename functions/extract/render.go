@@ -51,9 +51,9 @@ func opened(ctx context.Context, c candidate) (piece, error) {
 	p := piece{at: c.at, id: vault.ID(c.fetched.ID, c.fetched.Incarnation)}
 	loaded, err := c.ses.LoadFetched(ctx, c.fetched, &c.cohorts)
 	switch {
-	case errors.Is(err, vault.ErrUnreadable): // its time was over, or it was destroyed
+	case errors.Is(err, vault.ErrUnreadable) && !errors.Is(err, vault.ErrObjectGone): // its time was over, or it was destroyed
 		return p, nil
-	case errors.Is(err, vault.ErrDamaged):
+	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrObjectGone):
 		slog.ErrorContext(ctx, "left out", slog.String("record", c.fetched.ID), slog.String("cause", err.Error()))
 		p.damaged = p.id
 		return p, nil

@@ -26,7 +26,7 @@
 //
 // May: read the control table; read rows of keys, put those of cohorts and conversations, update those of conversations;
 // put and read items of records; decrypt with the wrap key under an account's context; send to both queues and receive
-// from its own; put and read objects under bodies/; put, read and delete those of its queue under queue/.
+// from its own; put, read and delete objects under bodies/ and, of its queue, under queue/.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package ingest

@@ -35,8 +35,12 @@ func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.
 			return false, err
 		}
 		if !ok {
-			if strayed != nil { // settling deletes it
+			switch {
+			case strayed != nil: // settling deletes it
 				err = h.Queue.Settle(ctx, reference(*strayed))
+			case e.Ended && row.State == vault.Settled:
+				// The first time, the record may have been written and settling not told: it publishes what is settled.
+				err = h.Queue.Settle(ctx, reference(row))
 			}
 			return !wrote, err
 		}

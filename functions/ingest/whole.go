@@ -44,6 +44,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	row.State, row.Cohort = vault.Settling, cohort.ID
 	item := row.Item()
 	item["cohort"], item["listing"] = attr.S(row.Cohort), attr.S(row.Listing())
+	item["factCohort"] = attr.S(joined[retention.Fact].ID) // where an interrupted one may have left a fact
 	item["position"] = attr.S(vault.Position(t.Anchor.Time, row.ID, row.Incarnation))
 	_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &h.Store.Tables.Keys, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),

@@ -46,11 +46,13 @@ func (ses *Session) LoadFetched(ctx context.Context, f Fetched, cohorts *Cohorts
 		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrUnreadable) {
 			break
 		}
-		now, ok, err := ses.Row(ctx, f.ID, f.Incarnation)
-		if err != nil {
-			return Conversation{}, err
-		}
-		if !ok || !now.Moved(f.Row) {
+		now, ok, rowErr := ses.Row(ctx, f.ID, f.Incarnation)
+		switch {
+		case rowErr != nil:
+			return Conversation{}, rowErr
+		case ok && !now.Moved(f.Row) && errors.Is(err, ErrObjectGone):
+			return Conversation{}, err // its keys are there: somebody lost it
+		case !ok || !now.Moved(f.Row):
 			return Conversation{}, ErrUnreadable
 		}
 		f = Fetched{Row: now}
