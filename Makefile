@@ -62,6 +62,14 @@ extract: $(LOCAL) ## NAME= [DIR=folder]: everything of an account as files; with
 invoke: $(LOCAL) ## FN= EVENT=events/…: call a function with a sample event
 	@exec $(LOCAL) invoke $(where) $(call flag,fn,$(FN)) $(call flag,event,$(EVENT))
 
+##@ Receipts (offline: it needs Go, and no stack or account)
+
+.PHONY: verify
+verify: ## RECEIPTS=file|folder [RECORD=id] [KEY=keys.pem] [PROOF=file] [JSON=1]: are they as they were signed, is a record in them
+	@go build -o .local/bin/verify ./shared/receipt/verify
+	@exec .local/bin/verify $(call flag,receipts,$(RECEIPTS)) $(call flag,record,$(RECORD)) $(call flag,key,$(KEY)) \
+		$(call flag,proof,$(PROOF)) $(if $(JSON),-json)
+
 ##@ Tests
 
 .PHONY: test lint unit store oracle template e2e bench fuzz
