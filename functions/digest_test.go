@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,10 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/mail"
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // holds says which of the texts a message has.
@@ -362,6 +366,101 @@ func TestStoreADigestGoesToWhomItIsForNow(t *testing.T) {
 	}
 }
 
+// A conversation that nobody can open any more, or of which no letter can be made, does not keep the others of its part back.
+func TestStoreADigestGoesWithoutWhatIsDamaged(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		chats  []string
+		damage func(t *testing.T, p *post, record string) // of the first chat
+		holds  []string
+		ledger []string // of the first chat
+	}{
+		{"a record that was altered", []string{"Quibblethorn", "Message-1-"}, alterRecord, []string{"Message-1-"}, nil},
+		{"a record whose object is gone", []string{"Quibblethorn" + large(700_000, 1), "Message-1-"}, loseObjects, []string{"Message-1-"}, nil},
+		{"one of which no letter can be made", []string{"Quibblethorn", "Message-1-", "Message-2-"}, refuseLetters,
+			[]string{"Message-1-", "Message-2-"}, []string{"mail:archive failed 1"}},
+		{"nothing else", []string{"Quibblethorn"}, refuseLetters, nil, []string{"mail:archive failed 1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newPost(t)
+			demo := p.account(t, admin.Request{Account: "demo"})
+			p.to(t, demo, "archive", toFixed("hourly", "full", "a@shop.example"))
+			for i, text := range tc.chats {
+				p.chat(t, demo, fmt.Sprint("c", i), text)
+				p.Clock.Advance(time.Second)
+			}
+			p.deliver(t)
+			id := p.id(t, demo, "tawkto", "c0", 1)
+			tc.damage(t, p, strings.TrimSuffix(id, "-1"))
+			log := listen(t)
+			p.Clock.Advance(2 * time.Hour)
+			p.digests(t)
+			var held []string
+			for _, m := range p.taken() {
+				held = append(held, m.holds("Quibblethorn", "Message-1-", "Message-2-")...)
+			}
+			if diff := cmp.Diff(tc.holds, held); diff != "" {
+				t.Errorf("sent (-want +got)\n%s", diff)
+			}
+			if said := log.b.String(); !strings.Contains(said, "left out of a digest") || strings.Contains(said, "Quibblethorn") {
+				t.Errorf("the log says %s", said)
+			}
+			if diff := cmp.Diff(tc.ledger, p.copies(t, demo, id)); diff != "" {
+				t.Errorf("ledger (-want +got)\n%s", diff)
+			}
+			if left := p.rowsOf(t, "demo#digest#"); left > 0 {
+				t.Errorf("%d rows of digests are left", left)
+			}
+		})
+	}
+}
+
+func alterRecord(t *testing.T, p *post, record string) {
+	for _, item := range p.Items(t, p.Tables.Records) {
+		if attr.GetS(item, "pk") == vault.RecordPartition("demo", record) {
+			body := attr.GetB(item, "body")
+			body[len(body)-1] ^= 1
+			p.put(t, p.Tables.Records, item)
+		}
+	}
+}
+
+func loseObjects(_ *testing.T, p *post, _ string) { p.S3.PutBack(map[string][]byte{}) }
+
+func refuseLetters(_ *testing.T, p *post, record string) {
+	p.mail.Compose = func(m letter.Message) ([]byte, error) {
+		for _, item := range m.Items {
+			if strings.Contains(item.View.ID, record) {
+				return nil, errors.New("writing a letter failed")
+			}
+		}
+		return letter.Compose(m)
+	}
+}
+
+// A letter that cannot be made for a reason of its own waits until that is mended, with all that is in it.
+func TestStoreADigestWaitsForItsSender(t *testing.T) {
+	p := newPost(t)
+	demo := p.account(t, admin.Request{Account: "demo"})
+	p.to(t, demo, "archive", toFixed("hourly", "full", "a@shop.example"))
+	p.chat(t, demo, "c1", "Message-1-")
+	p.deliver(t)
+	p.Clock.Advance(2 * time.Hour)
+	if _, err := p.mail.Digests(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.mail.From = "nobody"
+	if failed := p.once(t.Context(), t); failed != 1 {
+		t.Errorf("%d failed", failed)
+	}
+	p.mail.From = mailFrom
+	p.Clock.Advance(comesAgain)
+	p.deliver(t)
+	if all := p.taken(); len(all) != 1 || len(all[0].holds("Message-1-")) != 1 {
+		t.Errorf("%d messages", len(all))
+	}
+}
+
 // A digest is interrupted before or after any request, and goes on when its message comes again, or with the next hour: at
 // most one message more for it, never none, and always the same messages.
 func TestStoreDigestKilled(t *testing.T) {
@@ -485,7 +584,7 @@ func TestStoreADigestThatSESThrottlesWaits(t *testing.T) {
 	}
 }
 
-// The log forgets after ninety days, and what names a visitor with the conversation; links go after a week.
+// The log forgets after ninety days, links go after a week, and both are cleared once a day.
 func TestStoreLogAndLinksAreForgotten(t *testing.T) {
 	p := newPost(t)
 	demo := p.account(t, admin.Request{Account: "demo", Retention: "P2D"})
@@ -501,14 +600,22 @@ func TestStoreLogAndLinksAreForgotten(t *testing.T) {
 	}{
 		{0, 2, [2]int{2, 1}},
 		{48 * time.Hour, 2, [2]int{2, 1}},
-		{72 * time.Hour, 1, [2]int{2, 1}},
-		{account.LinkLife, 1, [2]int{2, 1}},
-		{account.LinkLife + 36*time.Hour, 1, [2]int{2, 0}},
-		{mailbox.LogKeeps - time.Hour, 1, [2]int{2, 0}},
+		{account.LinkLife, 2, [2]int{2, 1}},
+		{account.LinkLife + 36*time.Hour, 2, [2]int{2, 0}},
+		{mailbox.LogKeeps - time.Hour, 2, [2]int{2, 0}},
 		{mailbox.LogKeeps, 0, [2]int{2, 0}},
 		{mailbox.LogKeeps + 36*time.Hour, 0, [2]int{0, 0}},
 	} {
-		p.Clock.Set(noon.Add(step.after))
+		at := noon.Add(step.after)
+		before := rows()
+		p.Clock.Set(at.Truncate(24 * time.Hour).Add(2*time.Hour + 12*time.Minute))
+		p.digests(t)
+		if got := rows(); got != before {
+			t.Errorf("after %v: cleared in an hour that is not for it: %v, then %v", step.after, before, got)
+		}
+		p.Clock.Advance(time.Hour)
+		p.digests(t)
+		p.Clock.Set(at)
 		p.digests(t)
 		if got := p.mailLog(t, demo); len(got) != step.log || rows() != step.rows {
 			t.Errorf("after %v: %v, rows %v, want %d and %v", step.after, got, rows(), step.log, step.rows)
@@ -537,3 +644,49 @@ func TestStoreWhatOneAccountLacksDoesNotKeepItFromTheOthers(t *testing.T) {
 		t.Errorf("sent to %v", got)
 	}
 }
+
+// ending is a context whose time is up soon after something has happened.
+type ending struct {
+	context.Context
+	soon atomic.Bool
+}
+
+func (e *ending) Deadline() (time.Time, bool) {
+	if e.soon.Load() {
+		return time.Now().Add(time.Second), true
+	}
+	return time.Now().Add(time.Hour), true
+}
+
+// A run that does not get through all accounts says so, and the next ones get to those that it lacked.
+func TestStoreARunOfTheDigestsMayEndAnywhere(t *testing.T) {
+	p := newPost(t)
+	const accounts = 12
+	for i := range accounts {
+		a := p.account(t, admin.Request{Account: fmt.Sprintf("demo%02d", i)})
+		p.to(t, a, "archive", toFixed("hourly", "full", "a@shop.example"))
+		p.chat(t, a, "c1", "one")
+	}
+	p.deliver(t)
+	p.Clock.Advance(2 * time.Hour)
+	served := map[string]bool{}
+	for run := 0; len(served) < accounts; run++ {
+		if run == 300 {
+			t.Fatalf("after %d runs, only %d accounts were served", run, len(served))
+		}
+		ctx := &ending{Context: t.Context()}
+		h := mail.New(p.mail.Config, mail.Deps{Store: p.Store, SES: p.ses, Queue: queueOf(func(bodies []string) {
+			ctx.soon.Store(true)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			served[bodies[0]] = true
+		})})
+		if _, err := h.Digests(ctx); err == nil || !strings.Contains(err.Error(), "wait for the next run") {
+			t.Fatalf("it lacks accounts, and says %v", err)
+		}
+	}
+}
+
+type queueOf func(bodies []string)
+
+func (q queueOf) Send(_ context.Context, bodies []string) error { q(bodies); return nil }

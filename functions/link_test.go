@@ -517,7 +517,7 @@ func TestStoreNoPlaintextOfMail(t *testing.T) {
 	p.hear(t)
 	p.once(t.Context(), t)
 	look("refused")
-	if got := p.mailLog(t, demo); len(got) < 8 || !strings.Contains(strings.Join(got, " "), "oswaldine@featherington.example") {
+	if got := p.mailLog(t, demo); len(got) < 8 || strings.Contains(strings.Join(got, " "), "oswaldine") {
 		t.Errorf("the log does not tell the account: %v", got)
 	}
 	look("at the end")

@@ -77,13 +77,16 @@ func (v *vault) addMail() {
 	v.letEventsIn()
 }
 
-// addConfigurationSet makes the set of SES through which every message goes: never without TLS, and with a report of what comes
-// back to the default bus, the only one to which SES reports.
+// addConfigurationSet makes the set of SES through which every message goes: never without TLS, with a report of what comes
+// back to the default bus, the only one to which SES reports, and whatever the AWS account's suppression list says: each of our
+// accounts has a list of its own, and takes addresses off it.
 func (v *vault) addConfigurationSet() awsses.CfnConfigurationSet {
 	set := awsses.NewCfnConfigurationSet(v.stack, jsii.String("MailSet"), &awsses.CfnConfigurationSetProps{
 		Name:              v.stack.StackName(),
 		DeliveryOptions:   &awsses.CfnConfigurationSet_DeliveryOptionsProperty{TlsPolicy: jsii.String("REQUIRE")},
 		ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
+		// The empty list turns the AWS account's list off; no list would leave it on.
+		SuppressionOptions: &awsses.CfnConfigurationSet_SuppressionOptionsProperty{SuppressedReasons: &[]*string{}},
 	})
 	awsses.NewCfnConfigurationSetEventDestination(v.stack, jsii.String("MailReports"), &awsses.CfnConfigurationSetEventDestinationProps{
 		ConfigurationSetName: set.Ref(),

@@ -62,6 +62,7 @@ func TestRulesBringToTheMailQueueReferencesOnly(t *testing.T) {
 	})
 }
 
+// The AWS account's own suppression list is off: it would cross accounts, and outlast what an administrator takes off theirs.
 func TestMailLeavesEncryptedAndComesBack(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
 		sets, reports := tpl.ofType(t, "AWS::SES::ConfigurationSet"), tpl.ofType(t, "AWS::SES::ConfigurationSetEventDestination")
@@ -71,6 +72,9 @@ func TestMailLeavesEncryptedAndComesBack(t *testing.T) {
 		for id, set := range sets {
 			if got := dig(set.Properties, "DeliveryOptions", "TlsPolicy"); got != "REQUIRE" {
 				t.Errorf("%s delivers with the TLS policy %v", id, got)
+			}
+			if reasons, ok := dig(set.Properties, "SuppressionOptions", "SuppressedReasons").([]any); !ok || len(reasons) != 0 {
+				t.Errorf("%s has the suppression options %v, want an empty list of reasons", id, set.Properties["SuppressionOptions"])
 			}
 		}
 		for id, report := range reports {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/supportvault/supportvault/shared/account"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
@@ -164,17 +166,11 @@ func (d *desk) sendPart(ctx context.Context, of mailbox.Digest, to mailbox.Desti
 		return whole.Failed(ctx, codeEmpty)
 	}
 	r, content := in[0].recipient, to.Contains(d.ses.Policy)
-	var copies claims
-	e := mailbox.Logged{Destination: to.Name}
 	for _, i := range in {
 		content = strictness[max(slices.Index(strictness, content), slices.Index(strictness, i.filed.Content))]
 		if i.reader == account.Visitor { // a digest is for one mailbox, and shows no more than it may see of any of them
 			r.reader = account.Visitor
 		}
-		if to.To.Kind == mailbox.Visitor && (e.Until.IsZero() || i.Expires.Before(e.Until)) {
-			e.Until = i.Expires
-		}
-		copies = append(copies, i.claim)
 	}
 	m := d.letter(name, r, content, to.To.Kind)
 	m.Digest = &letter.Digest{Title: titles[of.When], From: of.From, To: of.To, Part: p.number, Parts: p.of}
@@ -186,7 +182,56 @@ func (d *desk) sendPart(ctx context.Context, of mailbox.Digest, to mailbox.Desti
 	if err != nil {
 		return err
 	}
-	return d.leave(ctx, r, e, tag(to, in[0].Conversation, p.blind), m, append(copies, whole))
+	raw, err := d.compose(r, m)
+	if spoilt(err) {
+		if in, m.Items, err = d.withoutSpoilt(ctx, in, m); err != nil {
+			return err
+		}
+		if len(in) == 0 {
+			return whole.Failed(ctx, codeEmpty)
+		}
+		raw, err = d.compose(r, m)
+	}
+	if err != nil {
+		return err // what is claimed here is claimed again by the same name
+	}
+	var copies claims
+	for _, i := range in {
+		copies = append(copies, i.claim)
+	}
+	return d.leave(ctx, outgoing{
+		recipient: r, tag: tag(to, ofDigest, p.blind), raw: raw, copies: append(copies, whole),
+		log: mailbox.Logged{Destination: to.Name, Address: d.own(to, p.blind)},
+	})
+}
+
+// spoilt says whether no letter could be made because of what is in it, rather than of where it goes or what it lacks.
+func spoilt(err error) bool {
+	return err != nil && !errors.Is(err, letter.ErrMessage) && !errors.Is(err, letter.ErrAddress)
+}
+
+// withoutSpoilt leaves out the conversations of which no letter can be made, so that they do not keep the others back.
+func (d *desk) withoutSpoilt(ctx context.Context, in []included, m letter.Message,
+) (rest []included, items []letter.Item, err error) {
+	for n, i := range in {
+		alone := m
+		alone.Items = m.Items[n : n+1]
+		if _, err := d.Compose(alone); !spoilt(err) {
+			rest, items = append(rest, i), append(items, m.Items[n])
+			continue
+		}
+		leftOut(ctx, i.filed, "no letter can be made of it")
+		if err := i.claim.Failed(ctx, codeLetter); err != nil {
+			return nil, nil, err
+		}
+	}
+	return rest, items, nil
+}
+
+// leftOut tells the operator that a digest goes without a conversation.
+func leftOut(ctx context.Context, f mailbox.Filed, cause string) {
+	slog.ErrorContext(ctx, "left out of a digest", slog.String("record", f.Record), slog.Int("incarnation", f.Incarnation),
+		slog.String("cause", cause))
 }
 
 // included is a conversation that a part sends.
@@ -229,10 +274,13 @@ func (d *desk) claim(ctx context.Context, to mailbox.Destination, p part, by str
 			return nil
 		}
 		c, err := d.ses.Load(ctx, row, kinds[f.Kind])
-		if errors.Is(err, vault.ErrUnreadable) && !errors.Is(err, vault.ErrObjectGone) {
+		switch {
+		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrObjectGone):
+			leftOut(ctx, f, edge.Cause(err)) // nothing mends it, and the others wait
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, vault.ErrUnreadable):
+			return nil
+		case err != nil:
 			return err
 		}
 		all := d.recipients(to, c)

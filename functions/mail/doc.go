@@ -2,7 +2,7 @@
 //
 // Trigger: the mail queue, with what the event bus says of a conversation that has settled (a reference), with what SES
 // reports of a message (no address), and with digests that are due; EventBridge Scheduler, every hour, with
-// {"action":"digest"}, which sends the due digests to that queue.
+// {"action":"digest"}, which sends the due digests to that queue, and in the run of 03 UTC clears what is over.
 //
 // Sends: one message for each mailbox of a destination when a conversation settles, or one for each mailbox and period: as
 // text and HTML, whole, redacted, or a link. Where the account is under a regime, a link and nothing else, whatever the
@@ -18,8 +18,12 @@
 // six minutes, sixty times, and then is in the dead-letter queue. What SES will never take is in the log as failed.
 //
 // What SES reports: a permanent bounce and a complaint suppress the address and stand in the log, a transient bounce stands in
-// the log. The report brings the tag of the message, which leads back to destination, conversation and blind index; the
-// address is found where it came from.
+// the log. The report brings the tag of the message, which leads back to destination, conversation (none of a digest) and
+// blind index. An address is kept with it only where the destination has it; one that only the conversation has, such as a
+// visitor's, must not outlive it, and is suppressed by its blind index alone.
+//
+// A conversation in a digest that cannot be opened although its keys are there, or of which no letter can be made, is left
+// out and told to the operator: the others do not wait for it.
 //
 // May: read the three tables; put and update rows of the copy ledger, digests, log, links and suppressed addresses, delete
 // those of digests, log and links, and touch no others of the control table; decrypt with the wrap key under an account's

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/ledger"
+	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -22,6 +26,8 @@ type Deps struct {
 	Store *vault.Store
 	SES   sender
 	Queue queue
+	// Compose is letter.Compose, if nil.
+	Compose func(letter.Message) ([]byte, error)
 }
 
 type sender interface {
@@ -41,7 +47,12 @@ type Handler struct {
 }
 
 // New makes a handler.
-func New(config Config, deps Deps) *Handler { return &Handler{config, deps} }
+func New(config Config, deps Deps) *Handler {
+	if deps.Compose == nil {
+		deps.Compose = letter.Compose
+	}
+	return &Handler{config, deps}
+}
 
 // Batch works off what the queue holds.
 func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
@@ -153,19 +164,69 @@ type Due struct {
 // queued is how many messages are sent to the queue at once.
 const queued = 10
 
-// Digests sends the digests that are due to the queue, of every account, and clears what the log and the links need no longer.
+// clearsAt is the hour of the day, of UTC, in whose run is cleared what is over: once a day, because whole days are cleared.
+const clearsAt = 3
+
+// Digests sends the digests that are due to the queue, of every account; once a day, it clears what the log and the links need
+// no longer. Accounts come in another order each time: a run that does not get through lacks others than the run before it.
 func (h *Handler) Digests(ctx context.Context) (found Due, err error) {
-	var failures []error
+	var accounts []string
 	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
-		n, err := h.due(ctx, account)
-		found.Digests += n
-		if err != nil {
-			failures = append(failures, fmt.Errorf("digests of %s: %w", account, err))
-		}
+		accounts = append(accounts, account)
 		return true, nil
 	})
+	if err != nil {
+		return Due{}, err
+	}
+	rand.Shuffle(len(accounts), func(i, j int) { accounts[i], accounts[j] = accounts[j], accounts[i] })
+	var digests atomic.Int64
+	failures := []error{eachOf(ctx, accounts, "digests", func(ctx context.Context, account string) error {
+		n, err := h.due(ctx, account)
+		digests.Add(int64(n))
+		return err
+	})}
+	if h.Store.Now().UTC().Hour() == clearsAt {
+		failures = append(failures, eachOf(ctx, accounts, "clearing", h.clear))
+	}
+	found.Digests = int(digests.Load())
 	slog.InfoContext(ctx, "digests", slog.Int("due", found.Digests))
-	return found, errors.Join(append(failures, err)...)
+	return found, errors.Join(failures...)
+}
+
+// eachOf does something for all accounts, some at a time, while there is time. What fails for one does not keep it from the
+// others.
+func eachOf(ctx context.Context, accounts []string, what string, does func(context.Context, string) error) error {
+	within := ctx
+	if deadline, ok := ctx.Deadline(); ok { // what takes long is ended in time to say so
+		var cancel context.CancelFunc
+		within, cancel = context.WithDeadline(ctx, deadline.Add(-reserveOne/2))
+		defer cancel()
+	}
+	var mu sync.Mutex
+	var failures []error
+	left := 0
+	// None of them returns an error, which would end the others.
+	_ = together(within, len(accounts), func(within context.Context, i int) error {
+		over := late(ctx, reserveOne)
+		var err error
+		if !over {
+			err = does(within, accounts[i])
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case over:
+			left++
+		case err != nil:
+			failures = append(failures, fmt.Errorf("%s of %s: %w", what, accounts[i], err))
+		}
+		return nil
+	})
+	if left > 0 {
+		failures = append(failures, fmt.Errorf("%s: the time is up, and %d of %d accounts wait for the next run",
+			what, left, len(accounts)))
+	}
+	return errors.Join(failures...)
 }
 
 // due is a digest in the queue.
@@ -185,13 +246,13 @@ func (d due) String() string {
 	return string(b)
 }
 
+// due sends the digests of an account that are due to the queue.
 func (h *Handler) due(ctx context.Context, account string) (n int, err error) {
 	ses, err := h.Store.OpenPolicy(ctx, account)
 	if err != nil {
 		return 0, err
 	}
-	book := mailbox.Open(h.Store, ses)
-	digests, err := book.Due(ctx)
+	digests, err := mailbox.Open(h.Store, ses).Due(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -205,5 +266,14 @@ func (h *Handler) due(ctx context.Context, account string) (n int, err error) {
 			n, bodies = n+len(bodies), nil
 		}
 	}
-	return n, book.Clear(ctx)
+	return n, nil
+}
+
+// clear removes what is over of an account. What it does not get to, the next day's does.
+func (h *Handler) clear(ctx context.Context, account string) error {
+	ses, err := h.Store.OpenPolicy(ctx, account)
+	if err != nil {
+		return err
+	}
+	return mailbox.Open(h.Store, ses).Clear(ctx)
 }

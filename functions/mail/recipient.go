@@ -81,7 +81,9 @@ func isSubject(c vault.Conversation, blind string, book *mailbox.Book) bool {
 	})
 }
 
-// tag is what a message carries to SES, so that what SES reports leads back to what it was: letters, digits, - and _ alone.
-func tag(to mailbox.Destination, c vault.Conversation, blind string) string {
-	return to.Name + "_" + vault.ID(c.Row.ID, c.Incarnation) + "_" + blind
-}
+// tag is what a message carries to SES, so that what SES reports leads back to what it was: letters, digits, - and _ alone. Of is
+// the conversation's id, or ofDigest.
+func tag(to mailbox.Destination, of, blind string) string { return to.Name + "_" + of + "_" + blind }
+
+// ofDigest stands in the tag of a digest, which is of no one conversation.
+const ofDigest = "digest"

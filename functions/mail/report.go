@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/lazyregexp"
 	"github.com/supportvault/supportvault/shared/mailbox"
-	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // report is what SES says later of a message, as the rule hands it on: without an address.
@@ -47,7 +45,7 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-var tagForm = lazyregexp.New(`^([a-z0-9][a-z0-9-]{0,31})_([a-z2-7]{32}-[1-9]\d{0,3})_([a-z2-7]{32})$`)
+var tagForm = lazyregexp.New(`^([a-z0-9][a-z0-9-]{0,31})_([a-z2-7]{32}-[1-9]\d{0,3}|digest)_([a-z2-7]{32})$`)
 
 // reported notes what became of a message. The same report again changes nothing.
 func (h *Handler) reported(ctx context.Context, r report) error {
@@ -61,14 +59,18 @@ func (h *Handler) reported(ctx context.Context, r report) error {
 		return err
 	}
 	name, id, blind := m[1], m[2], m[3]
-	address, until, err := d.whose(ctx, name, id, blind)
+	if id == ofDigest {
+		id = "" // it is of many
+	}
+	to, _, err := d.book.Destination(ctx, name)
 	if err != nil {
 		return err
 	}
+	address := d.own(to, blind) // empty where the destination is no more
 	if r.At.IsZero() {
 		r.At = d.ses.Now()
 	}
-	e := mailbox.Logged{At: r.At, Event: mailbox.LogBounced, Destination: name, Conversation: id, Address: address, Until: until}
+	e := mailbox.Logged{At: r.At, Event: mailbox.LogBounced, Destination: name, Conversation: id, Address: address}
 	reason := mailbox.Bounced
 	if r.Event == "complaint" {
 		e.Event, reason = mailbox.LogComplained, mailbox.Complained
@@ -84,43 +86,18 @@ func (h *Handler) reported(ctx context.Context, r report) error {
 	return d.book.Log(ctx, e, hex.EncodeToString(sum[:16]))
 }
 
-// whose finds the address behind a blind index where it came from: the destination's own, or the conversation's. It is empty
-// where destination or conversation are no more. One of a visitor is remembered no longer than the conversation.
-func (d *desk) whose(ctx context.Context, name, id, blind string) (address string, until time.Time, err error) {
-	to, ok, err := d.book.Destination(ctx, name)
-	if err != nil || !ok {
-		return "", time.Time{}, err
-	}
-	if to.To.Kind == mailbox.Fixed {
-		for _, address := range to.To.Addresses {
-			if d.book.Blind(address) == blind {
-				return address, time.Time{}, nil
-			}
-		}
-		return "", time.Time{}, nil
-	}
-	record, incarnation, err := vault.ParseID(id)
-	if err != nil {
-		return "", time.Time{}, nil // the tag's form says that it is one
-	}
-	row, ok, err := d.ses.Row(ctx, record, incarnation)
-	if err != nil || !ok {
-		return "", time.Time{}, err
-	}
-	c, err := d.ses.Load(ctx, row, nil)
-	if errors.Is(err, vault.ErrUnreadable) {
-		return "", time.Time{}, nil
-	}
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	for _, r := range d.recipients(to, c) {
-		if r.blind == blind {
-			if to.To.Kind == mailbox.Visitor {
-				until = c.Expires
-			}
-			return r.address, until, nil
+// own is the address of a destination that a blind index names; empty where the destination does not have it: what only a
+// conversation has, such as a visitor's address, is kept nowhere else, because it must not outlive the conversation.
+func (d *desk) own(to mailbox.Destination, blind string) string {
+	for _, address := range to.To.Addresses {
+		if d.book.Blind(address) == blind {
+			return address
 		}
 	}
-	return "", time.Time{}, nil
+	for _, address := range to.To.Agents {
+		if d.book.Blind(address) == blind {
+			return address
+		}
+	}
+	return ""
 }

@@ -65,11 +65,14 @@ func (d *desk) sendTo(ctx context.Context, to mailbox.Destination, c vault.Conve
 	}
 	m := d.letter(strings.Join([]string{d.ses.Account, to.Name, id, r.blind}, "/"), r, content, to.To.Kind)
 	m.Items = []letter.Item{item}
-	e := mailbox.Logged{Destination: to.Name, Conversation: id}
-	if to.To.Kind == mailbox.Visitor {
-		e.Until = c.Expires
+	raw, err := d.compose(r, m)
+	if err != nil {
+		return errors.Join(err, claim.Release(ctx))
 	}
-	return d.leave(ctx, r, e, tag(to, c, r.blind), m, claims{claim})
+	return d.leave(ctx, outgoing{
+		recipient: r, tag: tag(to, id, r.blind), raw: raw, copies: claims{claim},
+		log: mailbox.Logged{Destination: to.Name, Conversation: id, Address: d.own(to, r.blind)},
+	})
 }
 
 func copyOf(to mailbox.Destination, c vault.Conversation, blind string) ledger.Copy {
@@ -120,6 +123,7 @@ const (
 	codeSuppressed = "suppressed" // nothing is sent to it any more
 	codeRejected   = "rejected"   // SES will not take it
 	codeEmpty      = "empty"      // nothing is left of it
+	codeLetter     = "letter"     // no letter can be made of it
 )
 
 // claims are the copies that one message is of. The last is that of a message as a whole, if it is of several conversations:
@@ -137,21 +141,43 @@ func (all claims) each(ctx context.Context, does func(*ledger.Claim, context.Con
 	return does(&all[last], ctx)
 }
 
+// compose writes a letter; there is none to a recipient to whom nothing can be sent.
+func (d *desk) compose(r recipient, m letter.Message) ([]byte, error) {
+	if r.impossible {
+		return nil, nil
+	}
+	raw, err := d.Compose(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotNow, err) // the recipient is possible, so it is ours to mend
+	}
+	return raw, nil
+}
+
+// outgoing is a letter that is about to leave.
+type outgoing struct {
+	recipient
+	tag    string
+	raw    []byte
+	log    mailbox.Logged
+	copies claims
+}
+
 // leave sends a letter whose copies are claimed, and says in the log and then in the ledger what became of it. A log that
 // cannot be written keeps nobody from saying that the copies left: else they would leave again.
-func (d *desk) leave(ctx context.Context, r recipient, e mailbox.Logged, tag string, m letter.Message, copies claims) error {
-	e.At, e.Address = d.ses.Now(), r.address
-	suppressed, err := d.book.IsSuppressed(ctx, r.blind)
+func (d *desk) leave(ctx context.Context, o outgoing) error {
+	e, copies := o.log, o.copies
+	e.At = d.ses.Now()
+	suppressed, err := d.book.IsSuppressed(ctx, o.blind)
 	if err != nil {
 		return errors.Join(err, copies.each(ctx, (*ledger.Claim).Release))
 	}
 	switch {
-	case r.impossible:
+	case o.impossible:
 		return d.giveUp(ctx, e, mailbox.LogFailed, codeAddress, copies)
 	case suppressed:
 		return d.giveUp(ctx, e, mailbox.LogSuppressed, codeSuppressed, copies)
 	}
-	switch err := d.dispatch(ctx, tag, m); {
+	switch err := d.dispatch(ctx, o); {
 	case errors.Is(err, errRejected):
 		return d.giveUp(ctx, e, mailbox.LogFailed, codeRejected, copies)
 	case errors.Is(err, errNotNow):
@@ -163,7 +189,7 @@ func (d *desk) leave(ctx context.Context, r recipient, e mailbox.Logged, tag str
 	if err := d.book.Log(ctx, e, rand.Text()); err != nil {
 		slog.ErrorContext(ctx, "sent, and not in the mail log", slog.String("cause", edge.Cause(err)))
 	}
-	slog.InfoContext(ctx, "sent", slog.String("destination", e.Destination), slog.Int("conversations", len(m.Items)))
+	slog.InfoContext(ctx, "sent", slog.String("destination", e.Destination), slog.Int("copies", len(copies)))
 	return copies.each(ctx, (*ledger.Claim).Left)
 }
 
@@ -184,17 +210,13 @@ var (
 )
 
 // dispatch hands a letter to SES.
-func (d *desk) dispatch(ctx context.Context, tag string, m letter.Message) error {
-	raw, err := letter.Compose(m)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotNow, err) // the recipient is possible, so it is ours to mend
-	}
-	_, err = d.SES.SendEmail(ctx, &sesv2.SendEmailInput{
-		FromEmailAddress: &m.From, Destination: &types.Destination{ToAddresses: []string{m.To}},
-		Content:              &types.EmailContent{Raw: &types.RawMessage{Data: raw}},
+func (d *desk) dispatch(ctx context.Context, o outgoing) error {
+	_, err := d.SES.SendEmail(ctx, &sesv2.SendEmailInput{
+		FromEmailAddress: &d.From, Destination: &types.Destination{ToAddresses: []string{o.address}},
+		Content:              &types.EmailContent{Raw: &types.RawMessage{Data: o.raw}},
 		ConfigurationSetName: &d.ConfigurationSet,
 		EmailTags: []types.MessageTag{
-			{Name: aws.String("account"), Value: &d.ses.Account}, {Name: aws.String("copy"), Value: &tag},
+			{Name: aws.String("account"), Value: &d.ses.Account}, {Name: aws.String("copy"), Value: &o.tag},
 		},
 	})
 	return refusal(err)

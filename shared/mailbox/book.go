@@ -132,7 +132,8 @@ const (
 type Suppression struct {
 	// ID is the address's blind index.
 	ID string
-	// Address is empty where it was not known any more when it bounced.
+	// Address is the account's own, as one of its destinations has it. A suppression has no end, so it holds no address that
+	// only a conversation has.
 	Address string
 	Reason  Reason
 	At      time.Time

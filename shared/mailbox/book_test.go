@@ -126,7 +126,7 @@ func TestStoreASuppressionKeepsWhyAndSinceWhen(t *testing.T) {
 }
 
 func TestStoreTheLogIsReadFromTheNewest(t *testing.T) {
-	b, v := newBook(t)
+	b, _ := newBook(t)
 	var want []mailbox.Logged
 	for i := range 25 {
 		e := mailbox.Logged{
@@ -140,11 +140,8 @@ func TestStoreTheLogIsReadFromTheNewest(t *testing.T) {
 		}
 	}
 	over := mailbox.Logged{At: noon.Add(-mailbox.LogKeeps), Event: mailbox.LogSent, Destination: "archive"}
-	gone := mailbox.Logged{At: noon.Add(-time.Minute), Event: mailbox.LogSent, Destination: "visitor", Address: "v@example.com", Until: noon}
-	for _, e := range []mailbox.Logged{over, gone} {
-		if err := b.Log(t.Context(), e, "idx"); err != nil {
-			t.Fatal(err)
-		}
+	if err := b.Log(t.Context(), over, "idx"); err != nil {
+		t.Fatal(err)
 	}
 	for _, limit := range []int{1, 7, 25, 100} {
 		var got []mailbox.Logged
@@ -161,10 +158,6 @@ func TestStoreTheLogIsReadFromTheNewest(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("pages of %d (-want +got)\n%s", limit, diff)
 		}
-	}
-	v.Clock.Advance(-2 * time.Minute)
-	if page, _, err := b.LogPage(t.Context(), 2, ""); err != nil || len(page) != 2 || !slices.ContainsFunc(page, func(e mailbox.Logged) bool { return e.Address == "v@example.com" }) {
-		t.Errorf("before the conversation's time is over: %+v %v", page, err)
 	}
 }
 
@@ -234,8 +227,9 @@ func TestStoreADigestIsTakenByOne(t *testing.T) {
 	if err := held.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	v.Clock.Advance(-5 * time.Millisecond)
 	if held, ok = take(); !ok {
-		t.Fatal("it was released, and cannot be taken")
+		t.Fatal("it was released, and cannot be taken by a clock that is behind")
 	}
 	if err := errors.Join(held.Sent(t.Context()), held.Release(t.Context())); err != nil {
 		t.Fatal(err)

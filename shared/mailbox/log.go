@@ -40,10 +40,9 @@ type Logged struct {
 	Destination string
 	// Conversation is the id of the one that the message was about; empty of a digest.
 	Conversation string
-	// Address is empty where it was not known any more when the message came back.
+	// Address is the account's own, as one of its destinations has it; empty where only the conversation has it, which may be
+	// destroyed before the entry, and where the destination is no more.
 	Address string
-	// Until is when the entry is forgotten, if before LogKeeps is over: one that names a visitor goes with the conversation.
-	Until time.Time
 }
 
 const logTime = "2006-01-02T15:04:05.000Z"
@@ -55,9 +54,6 @@ func (b *Book) Log(ctx context.Context, e Logged, id string) error {
 	item["event"], item["destination"], item["conversation"] = attr.S(e.Event), attr.S(e.Destination), attr.S(e.Conversation)
 	if e.Address != "" {
 		item["address"] = b.wrap(pk, sk, []byte(e.Address))
-	}
-	if !e.Until.IsZero() {
-		item["until"] = attr.Time(e.Until)
 	}
 	_, err := b.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &b.store.Tables.Control, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
@@ -130,9 +126,9 @@ func (b *Book) readLogged(item attr.Item, now time.Time) (e Logged, ok bool, err
 	}
 	e = Logged{
 		At: at, Event: Happening(attr.GetS(item, "event")), Destination: attr.GetS(item, "destination"),
-		Conversation: attr.GetS(item, "conversation"), Until: attr.GetTime(item, "until"),
+		Conversation: attr.GetS(item, "conversation"),
 	}
-	if !now.Before(e.At.Add(LogKeeps)) || !e.Until.IsZero() && !now.Before(e.Until) {
+	if !now.Before(e.At.Add(LogKeeps)) {
 		return Logged{}, false, nil
 	}
 	if item["address"] != nil {
