@@ -29,8 +29,11 @@
 // chats-2.csv and so on. In CSV, what people wrote is made inert (shared/sheet); NDJSON has it as it was.
 //
 // A conversation that settles, goes on or is opened while the extract runs is in it once, as it was when it was read, and
-// none that was there at the beginning is left out. Where a job took more than one invocation, such a one may stand
-// twice, under one id. What is past its time or destroyed is in no file from the page on that follows; a page is 100 conversations.
+// none that was there at the beginning is left out. (There are bounds to what is remembered of the files: over a million
+// conversations of a kind, or over 20,000 recent ones in a job of several invocations, one that changed meanwhile may stand
+// twice, under one id. And one whose sender delivers a message more than a day late, so that it is opened and settled again in
+// the moment in which its old day is read, is not looked for there again.) What is past its time or destroyed is in no file
+// from the page on that follows; a page is 100 conversations.
 //
 // # Jobs
 //
@@ -48,7 +51,7 @@
 // minutes. A job that nobody has worked on for three hours has failed, with the reason stalled.
 //
 // It streams: a hundred rows and records are read at a time, opened side by side and written in order. Memory does not grow
-// with the account, but for eight bytes a conversation, of the first million.
+// with the account, but for what is remembered, of which a million are 40 MB.
 //
 // May: read the rows of accounts, conversations and records; query audit entries, receipts, its own jobs and the ledger of
 // copies of everything; put audit entries and jobs, update jobs and that ledger; decrypt with the wrap key under an

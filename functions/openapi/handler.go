@@ -18,7 +18,8 @@ import (
 var Description []byte
 
 // ErrRoute is the fault of a request that is none of the API's.
-var ErrRoute = fault.New(fault.NotFound, "route_unknown", "There is nothing at this path, or not for this method; GET /v1/openapi.yaml lists what there is.")
+var ErrRoute = fault.New(fault.NotFound, "route_unknown",
+	"There is nothing at this path, or not for this method; GET /v1/openapi.yaml lists what there is.")
 
 // document is what is answered at a path, and as what.
 type document struct {
@@ -48,5 +49,7 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 			},
 		}, nil
 	}
-	return edge.HTTP(ctx, req, func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, error) { return 0, nil, ErrRoute }), nil
+	return edge.HTTP(ctx, req, func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, error) {
+		return 0, nil, ErrRoute
+	}), nil
 }
