@@ -164,7 +164,7 @@ func (h *Handler) act(ctx context.Context, req Request) (any, error) {
 }
 
 func (h *Handler) policy(req Request) (account.Policy, error) {
-	p := account.Policy{Version: 1, Start: minimise.Start(req.Start), By: "operator", At: h.Store.Now(), Reason: "account created"}
+	p := account.Policy{Version: 1, Start: minimise.Start(req.Start), Wait: account.DefaultWait, By: "operator", At: h.Store.Now(), Reason: "account created"}
 	p.Plan, p.Shortened = retention.Plan(req.Plan), map[retention.Kind]retention.Period{}
 	if err := p.Start.Check(); err != nil {
 		return p, fault.New(fault.Invalid, "start_unknown", "The start must be minimal or identified.")

@@ -104,7 +104,7 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 				begin = true
 			case err != nil:
 				return row, false, err
-			case !h.Store.Now().Before(c.Expires): // and not yet purged
+			case c.Over: // and not yet purged
 				begin, row.State = true, vault.Destroyed
 			case !c.Adds(e):
 				return row, false, nil

@@ -5,8 +5,9 @@
 //
 // Steps 1 and 2 for every account, then the others, so that a large account keeps nobody's data readable for longer:
 //
-//  1. mark: everything up to the end of the last cohort whose time is over counts as destroyed from now on, so that a
-//     policy made longer never brings it back;
+//  1. mark: everything up to the end of the last cohort that may be destroyed counts as destroyed from now on, so that a
+//     policy made longer never brings it back. What only a change of the policy hides waits until the change cannot be
+//     undone any more;
 //  2. key: each such cohort loses its key, one small write. Nothing of it opens any more;
 //  3. rest: its conversations lose their own keys, then their items and objects go, then their places in the index.
 //     The row stays with the time up to which everything was known, so that late duplicates are recognised;

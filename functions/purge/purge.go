@@ -20,7 +20,7 @@ import (
 const grace = 10 * time.Minute
 
 // kinds are what is purged.
-var kinds = append(retention.Conversations(), retention.Fact)
+var kinds = retention.Kinds()
 
 // keys destroys the keys of every cohort whose time is over.
 func (h *Handler) keys(ctx context.Context, ses *vault.Session, report *Report) error {
@@ -55,7 +55,8 @@ func (h *Handler) keys(ctx context.Context, ses *vault.Session, report *Report) 
 	return errors.Join(failures...)
 }
 
-// over are the cohorts whose time is over or that were destroyed, the one that ends last first.
+// over are the cohorts that may be destroyed or were, the one that ends last first. What only a change of the policy hides is
+// not among them while the change can be undone.
 func (h *Handler) over(ctx context.Context, ses *vault.Session, kind retention.Kind) ([]vault.Cohort, vault.Cohorts, error) {
 	cohorts, err := ses.Cohorts(ctx, kind)
 	if err != nil {
@@ -63,7 +64,7 @@ func (h *Handler) over(ctx context.Context, ses *vault.Session, kind retention.K
 	}
 	var over []vault.Cohort
 	for _, c := range cohorts.List {
-		if c.Destroyed() || cohorts.Over(c.Cohort, h.Store.Now()) {
+		if c.Destroyed() || cohorts.Destroys(c.Cohort) {
 			over = append(over, c)
 		}
 	}
@@ -220,9 +221,11 @@ func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, kind retent
 		return err
 	}
 	over := func(at time.Time) bool {
-		return cohorts.Over(retention.CohortOf(at, ses.Policy.Keeps(kind), ses.Policy.Zone), h.Store.Now())
+		return cohorts.Destroys(retention.CohortOf(at, ses.Policy.Keeps(kind), ses.Policy.Zone))
 	}
-	in := vault.Range{Listing: vault.OpenListing(ses.Account, kind), Below: vault.Before(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()))}
+	// What was over before the policy became a longer one stays so.
+	below := latest(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()), latest(ses.Policy.Gone[kind], cohorts.Destroyed))
+	in := vault.Range{Listing: vault.OpenListing(ses.Account, kind), Below: vault.Before(below)}
 	return h.rows(ctx, ses, in, func(r vault.Row) error {
 		last, err := h.Store.LastReceived(ctx, r)
 		if err != nil {

@@ -13,9 +13,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/minimise"
@@ -46,15 +49,34 @@ func SourceKey(source string) string { return "source#" + source }
 // replaces the one in force in the same write.
 type Policy struct {
 	Version int
-	retention.Policy
-	Start minimise.Start
-	Zone  *time.Location
+	retention.InForce
+	// Wait is how long what a change hides waits for its destruction.
+	Wait time.Duration
+	// UndoUntil is up to when this version can be undone; zero where it cannot.
+	UndoUntil time.Time
+	Start     minimise.Start
+	Zone      *time.Location
 	// Regimes are the laws under which the account is, beyond those that hold for everybody.
 	Regimes []Regime
 	// By, At and Reason say who wrote this version, when and why.
 	By     string
 	At     time.Time
 	Reason string
+	// Sealed is the reason where an administrator wrote it, wrapped for PolicyPlace of this version; Reason is then empty.
+	Sealed []byte
+}
+
+// DefaultWait and DowngradeWait are how long what a change hides waits, unless the account says otherwise; what a smaller plan
+// hides always waits the longer. MaxWait is the longest that an account may say.
+const (
+	DefaultWait   = 24 * time.Hour
+	DowngradeWait = 30 * 24 * time.Hour
+	MaxWait       = 30 * 24 * time.Hour
+)
+
+// PolicyPlace is the place for which the reason of a version of the policy is wrapped.
+func PolicyPlace(account string, version int) string {
+	return Partition(account) + "\x00" + PolicyVersionKey(version)
 }
 
 // Regime is a law or a standard under which an account is.
@@ -77,13 +99,9 @@ var ErrRow = errors.New("account: unreadable row")
 
 // Item is the policy as a row without its keys.
 func (p Policy) Item() attr.Item {
-	shortened := attr.Item{}
-	for kind, period := range p.Shortened {
-		shortened[string(kind)] = attr.S(period.String())
-	}
 	item := attr.Item{
 		"version": attr.N(p.Version), "plan": attr.S(p.Plan), "start": attr.S(p.Start), "zone": attr.S(p.Zone.String()),
-		"shortened": attr.Map(shortened), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
+		"shortened": shortenedItem(p.Shortened), "wait": attr.N(int64(p.Wait / time.Minute)), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
 	}
 	if len(p.Regimes) > 0 {
 		regimes := make([]string, len(p.Regimes))
@@ -92,7 +110,83 @@ func (p Policy) Item() attr.Item {
 		}
 		item["regimes"] = attr.Strings(regimes)
 	}
+	if !p.UndoUntil.IsZero() {
+		item["undoUntil"] = attr.Time(p.UndoUntil)
+	}
+	if len(p.Sealed) > 0 {
+		item["reasonSealed"] = attr.B(p.Sealed)
+	}
+	gone := attr.Item{}
+	for kind, until := range p.Gone {
+		gone[string(kind)] = attr.Time(until)
+	}
+	earlier := attr.Item{}
+	for i, e := range p.Earlier {
+		earlier[fmt.Sprintf("%03d", i)] = attr.Map(attr.Item{
+			"plan": attr.S(e.Plan), "shortened": shortenedItem(e.Shortened), "until": attr.Time(e.Until),
+		})
+	}
+	if len(gone) > 0 {
+		item["gone"] = attr.Map(gone)
+	}
+	if len(earlier) > 0 {
+		item["earlier"] = attr.Map(earlier)
+	}
 	return item
+}
+
+func shortenedItem(periods map[retention.Kind]retention.Period) types.AttributeValue {
+	item := attr.Item{}
+	for kind, period := range periods {
+		item[string(kind)] = attr.S(period.String())
+	}
+	return attr.Map(item)
+}
+
+// readRetention reads a plan and what is shortened of it.
+func readRetention(item attr.Item) (p retention.Policy, err error) {
+	p.Plan, p.Shortened = retention.Plan(attr.GetS(item, "plan")), map[retention.Kind]retention.Period{}
+	shortened := attr.GetMap(item, "shortened")
+	for kind := range shortened {
+		period, err := retention.ParsePeriod(attr.GetS(shortened, kind))
+		if err != nil {
+			return p, fmt.Errorf("%w: retention", ErrRow)
+		}
+		p.Shortened[retention.Kind(kind)] = period
+	}
+	if p.Check(retention.FloorMinute) != nil {
+		return p, fmt.Errorf("%w: policy", ErrRow)
+	}
+	return p, nil
+}
+
+// readWaiting reads what is left of earlier policies. Where it cannot be read nothing may be destroyed, so it is an error.
+func readWaiting(item attr.Item) (earlier []retention.Earlier, gone map[retention.Kind]time.Time, err error) {
+	rows := attr.GetMap(item, "earlier")
+	if _, has := item["earlier"]; has && len(rows) == 0 {
+		return nil, nil, fmt.Errorf("%w: earlier policies", ErrRow)
+	}
+	for _, i := range slices.Sorted(maps.Keys(rows)) {
+		row := attr.GetMap(rows, i)
+		e := retention.Earlier{Until: attr.GetTime(row, "until")}
+		if e.Policy, err = readRetention(row); err != nil || e.Until.IsZero() {
+			return nil, nil, fmt.Errorf("%w: earlier policies", ErrRow)
+		}
+		earlier = append(earlier, e)
+	}
+	untils := attr.GetMap(item, "gone")
+	if _, has := item["gone"]; has && len(untils) == 0 {
+		return nil, nil, fmt.Errorf("%w: gone", ErrRow)
+	}
+	gone = map[retention.Kind]time.Time{}
+	for kind := range untils {
+		until := attr.GetTime(untils, kind)
+		if until.IsZero() || !slices.Contains(retention.Kinds(), retention.Kind(kind)) {
+			return nil, nil, fmt.Errorf("%w: gone", ErrRow)
+		}
+		gone[retention.Kind(kind)] = until
+	}
+	return earlier, gone, nil
 }
 
 // ReadPolicy reads what Item wrote.
@@ -104,15 +198,18 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 	p := Policy{
 		Version: int(attr.GetN(item, "version")), Start: minimise.Start(attr.GetS(item, "start")), Zone: zone,
 		By: attr.GetS(item, "by"), At: attr.GetTime(item, "at"), Reason: attr.GetS(item, "reason"),
+		Sealed: attr.GetB(item, "reasonSealed"), UndoUntil: attr.GetTime(item, "undoUntil"),
 	}
-	p.Plan, p.Shortened = retention.Plan(attr.GetS(item, "plan")), map[retention.Kind]retention.Period{}
-	shortened := attr.GetMap(item, "shortened")
-	for kind := range shortened {
-		period, err := retention.ParsePeriod(attr.GetS(shortened, kind))
-		if err != nil {
-			return Policy{}, fmt.Errorf("%w: retention", ErrRow)
-		}
-		p.Shortened[retention.Kind(kind)] = period
+	if p.Policy, err = readRetention(item); err != nil {
+		return Policy{}, err
+	}
+	if p.Earlier, p.Gone, err = readWaiting(item); err != nil {
+		return Policy{}, err
+	}
+	if _, has := item["wait"]; has {
+		p.Wait = time.Duration(attr.GetN(item, "wait")) * time.Minute
+	} else {
+		p.Wait = DefaultWait
 	}
 	regimes := attr.GetStrings(item, "regimes")
 	if _, has := item["regimes"]; has && len(regimes) == 0 {
@@ -124,7 +221,7 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 		}
 		p.Regimes = append(p.Regimes, Regime(r))
 	}
-	if p.Version == 0 || p.Start.Check() != nil || p.Check(retention.FloorMinute) != nil {
+	if p.Version == 0 || p.Start.Check() != nil || p.Wait < 0 || p.Wait > MaxWait {
 		return Policy{}, fmt.Errorf("%w: policy", ErrRow)
 	}
 	return p, nil

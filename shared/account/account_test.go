@@ -82,16 +82,24 @@ func policy(t *testing.T) account.Policy {
 		t.Fatal(err)
 	}
 	return account.Policy{
-		Version: 3, Policy: retention.Policy{Plan: retention.Enterprise, Shortened: map[retention.Kind]retention.Period{
-			retention.Chat: {Months: 1, Days: 3}, retention.Fact: {Months: 12},
-		}},
+		Version: 3, Wait: 36 * time.Hour, UndoUntil: now.Add(36 * time.Hour), Sealed: []byte("wrapped"),
+		InForce: retention.InForce{
+			Policy: retention.Policy{Plan: retention.Enterprise, Shortened: map[retention.Kind]retention.Period{
+				retention.Chat: {Months: 1, Days: 3}, retention.Fact: {Months: 12},
+			}},
+			Earlier: []retention.Earlier{
+				{Policy: retention.Policy{Plan: retention.Enterprise}, Until: now.Add(24 * time.Hour)},
+				{Policy: retention.Policy{Plan: retention.Standard, Shortened: map[retention.Kind]retention.Period{retention.Chat: {Days: 7}}}, Until: now.Add(time.Hour)},
+			},
+			Gone: map[retention.Kind]time.Time{retention.Chat: now.Add(-time.Hour)},
+		},
 		Start: minimise.Identified, Zone: zone, By: "token:abcdefghij", At: now.Add(123 * time.Millisecond), Reason: "after the review",
 	}
 }
 
 func TestPolicyIsReadAsItWasWritten(t *testing.T) {
 	full := policy(t)
-	plain := account.Policy{Version: 1, Policy: retention.Policy{Plan: retention.Standard}, Start: minimise.Minimal, Zone: time.UTC, At: now}
+	plain := account.Policy{Version: 1, InForce: retention.InForce{Policy: retention.Policy{Plan: retention.Standard}}, Start: minimise.Minimal, Zone: time.UTC, At: now}
 	regimes := plain
 	regimes.Regimes = []account.Regime{account.HIPAA, account.PCI}
 	minute := plain
@@ -139,6 +147,16 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"a retention of nothing", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("")}) }},
 		{"a retention that is a number", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.N(3)}) }},
 		{"a retention longer than the plan", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("P3Y")}) }},
+		{"an earlier policy of an unknown plan", func(row attr.Item) {
+			row["earlier"] = attr.Map(attr.Item{"000": attr.Map(attr.Item{"plan": attr.S("gold"), "until": attr.Time(now)})})
+		}},
+		{"an earlier policy without an end", func(row attr.Item) {
+			row["earlier"] = attr.Map(attr.Item{"000": attr.Map(attr.Item{"plan": attr.S("standard")})})
+		}},
+		{"earlier policies that are a text", func(row attr.Item) { row["earlier"] = attr.S("000") }},
+		{"something gone that is a text", func(row attr.Item) { row["gone"] = attr.Map(attr.Item{"chat": attr.S("all")}) }},
+		{"something gone of an unknown kind", func(row attr.Item) { row["gone"] = attr.Map(attr.Item{"fax": attr.Time(now)}) }},
+		{"a wait longer than any", func(row attr.Item) { row["wait"] = attr.N(43201) }},
 		{"a retention of an unknown kind", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"fax": attr.S("P1D")}) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -33,6 +33,9 @@ var plans = map[Plan]map[Kind]Period{
 	Enterprise: {Chat: {Months: 24}, Ticket: {Months: 36}, Fact: {Months: 36}},
 }
 
+// Longest is the longest period for which any plan keeps a kind.
+func Longest(kind Kind) Period { return plans[Enterprise][kind] }
+
 // ErrPolicy is returned for a plan, kind or period that no account may have.
 var ErrPolicy = errors.New("policy not possible")
 

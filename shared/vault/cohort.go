@@ -29,8 +29,9 @@ func (c Cohort) Destroyed() bool { return len(c.wrapped) == 0 }
 type Cohorts struct {
 	List      []Cohort
 	Destroyed time.Time
-	policy    retention.Policy
+	policy    retention.InForce
 	kind      retention.Kind
+	opened    time.Time
 }
 
 // Find is a cohort by its id.
@@ -46,7 +47,7 @@ func (c Cohorts) Find(id string) (Cohort, bool) {
 // Expires is when a cohort's time is over under the policy in force. What was destroyed once stays over, whatever the
 // policy says now.
 func (c Cohorts) Expires(cohort retention.Cohort) time.Time {
-	expires := c.policy.Expires(c.kind, cohort)
+	expires := c.policy.HiddenFrom(c.kind, cohort)
 	if !cohort.End.After(c.Destroyed) && expires.After(c.Destroyed) {
 		return c.Destroyed
 	}
@@ -58,9 +59,15 @@ func (c Cohorts) Over(cohort retention.Cohort, now time.Time) bool {
 	return !now.Before(c.Expires(cohort)) || !cohort.End.After(c.Destroyed)
 }
 
+// Destroys says whether a cohort may be destroyed: it is over, and not only by a change that can still be undone. Its time is
+// that at which the policy was read: what is destroyed by a policy is over while that policy is in force.
+func (c Cohorts) Destroys(cohort retention.Cohort) bool {
+	return c.policy.Destroys(c.kind, cohort, c.opened) || !cohort.End.After(c.Destroyed)
+}
+
 // Cohorts reads all cohorts of a kind, consistently.
 func (ses *Session) Cohorts(ctx context.Context, kind retention.Kind) (Cohorts, error) {
-	all := Cohorts{policy: ses.Policy.Policy, kind: kind}
+	all := Cohorts{policy: ses.Policy.InForce, kind: kind, opened: ses.opened}
 	err := ses.store.Query(ctx, &dynamodb.QueryInput{
 		TableName: &ses.store.Tables.Keys, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -85,7 +92,7 @@ func (ses *Session) CohortsAt(ctx context.Context, kind retention.Kind, ids []st
 			keys = append(keys, attr.Key(pk, id))
 		}
 	}
-	all := Cohorts{policy: ses.Policy.Policy, kind: kind}
+	all := Cohorts{policy: ses.Policy.InForce, kind: kind, opened: ses.opened}
 	rows, err := ses.store.batchGet(ctx, map[string][]attr.Item{ses.store.Tables.Keys: keys})
 	if err != nil {
 		return all, err
@@ -128,8 +135,9 @@ func (ses *Session) cohortKey(c Cohort) ([]byte, error) {
 	return key, nil
 }
 
-// JoinCohorts are the cohorts of an anchor for several kinds, made if they do not exist. A kind whose cohort is over or
-// destroyed has none: it is never made again.
+// JoinCohorts are the cohorts of an anchor for several kinds, made if they do not exist. A kind whose cohort is over for good
+// or destroyed has none: it is never made again. What only a change of the policy hides has one, or undoing the change would
+// not bring back what was settled meanwhile.
 func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...retention.Kind) (map[retention.Kind]Cohort, error) {
 	joined, _, err := ses.join(ctx, anchor, kinds, nil)
 	return joined, err
@@ -156,7 +164,7 @@ func (ses *Session) join(ctx context.Context, anchor time.Time, kinds []retentio
 	}
 	all := map[string]*Cohorts{}
 	for _, kind := range kinds {
-		all[cohortPartition(ses.Account, kind)] = &Cohorts{policy: ses.Policy.Policy, kind: kind}
+		all[cohortPartition(ses.Account, kind)] = &Cohorts{policy: ses.Policy.InForce, kind: kind, opened: ses.opened}
 	}
 	for _, item := range rows[ses.store.Tables.Keys] {
 		of := all[attr.GetS(item, "pk")]
@@ -171,7 +179,7 @@ func (ses *Session) join(ctx context.Context, anchor time.Time, kinds []retentio
 	for _, of := range all {
 		c, ok := of.Find(wanted[of.kind].ID)
 		switch {
-		case ok && (c.Destroyed() || of.Over(c.Cohort, ses.Now())), !ok && of.Over(wanted[of.kind], ses.Now()):
+		case ok && (c.Destroyed() || of.Destroys(c.Cohort)), !ok && of.Destroys(wanted[of.kind]):
 			continue
 		case !ok:
 			c, err = ses.makeCohort(ctx, of.kind, wanted[of.kind])

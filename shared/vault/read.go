@@ -16,6 +16,8 @@ type Conversation struct {
 	conversation.Transcript
 	// Expires is the instant from which it may not be read.
 	Expires time.Time
+	// Over says that its time is over for good, and not only by a change that can still be undone.
+	Over bool
 	// Events are those that no settling has read yet, Stale what one has left to be deleted.
 	Events, Stale []StoredEvent
 	// News says that the events tell something that the record does not have.
@@ -121,7 +123,7 @@ func (ses *Session) collect(ctx context.Context, f Fetched, cohorts *Cohorts) (c
 	if r.State == Settled {
 		cohort, _ = cohorts.lookup(in)
 	}
-	c.Expires = cohorts.Expires(cohort)
+	c.Expires, c.Over = cohorts.Expires(cohort), cohorts.Destroys(cohort)
 	return c, nil
 }
 

@@ -57,10 +57,10 @@ func Unmarshal(packed []byte, v any) error {
 // garbageAfter is how long after the end of its time an item may still be collected: TTL runs late, and never early.
 const garbageAfter = 48 * time.Hour
 
-// garbage is when an item may be collected at the latest, counted with the plan's own period, which no policy exceeds.
-// Reading never relies on it.
+// garbage is when an item may be collected at the latest, counted with the longest period of any plan: an account may change
+// to a larger one, and what it has then lives longer. Reading never relies on it.
 func (ses *Session) garbage(kind retention.Kind, from time.Time) int64 {
-	longest := retention.Policy{Plan: ses.Policy.Plan}.Keeps(kind)
+	longest := retention.Longest(kind)
 	return retention.CohortOf(from, longest, ses.Policy.Zone).Expires(longest).Add(garbageAfter).Unix()
 }
 

@@ -43,6 +43,8 @@ type Session struct {
 	Index keyring.Index
 	// Secrets are those of the source for which the session was opened.
 	Secrets []account.Secret
+	// opened is an instant at which the policy had not been read yet.
+	opened time.Time
 }
 
 // Open opens an account with its keys; with a source, also that source's secrets.
@@ -50,6 +52,7 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 	if !account.ValidID(id) {
 		return nil, ErrNoAccount
 	}
+	opened := s.Now()
 	control := []attr.Item{attr.Key(account.Partition(id), account.PolicyKey)}
 	if source != "" {
 		control = append(control, attr.Key(account.Partition(id), account.SourceKey(source)))
@@ -71,7 +74,7 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 	if policy == nil || wrapped == nil || index == nil || source != "" && found[account.SourceKey(source)] == nil {
 		return nil, ErrNoAccount
 	}
-	ses := &Session{store: s, Account: id}
+	ses := &Session{store: s, Account: id, opened: opened}
 	if ses.Policy, err = account.ReadPolicy(policy); err != nil {
 		return nil, err
 	}
@@ -100,6 +103,7 @@ func (s *Store) OpenPolicy(ctx context.Context, id string) (*Session, error) {
 	if !account.ValidID(id) {
 		return nil, ErrNoAccount
 	}
+	opened := s.Now()
 	out, err := s.get(ctx, s.Tables.Control, attr.Key(account.Partition(id), account.PolicyKey))
 	if err != nil {
 		return nil, fmt.Errorf("read policy: %w", err)
@@ -111,7 +115,7 @@ func (s *Store) OpenPolicy(ctx context.Context, id string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{store: s, Account: id, Policy: policy}, nil
+	return &Session{store: s, Account: id, Policy: policy, opened: opened}, nil
 }
 
 // NewAccountItems are the two rows that make an account's keys; they must be put on the condition that they do not exist.
