@@ -122,7 +122,7 @@ func (r *road) settledChats(t testing.TB, a admin.Created, n int) {
 func (r *road) settled(ctx context.Context, ses *vault.Session, t conversation.Transcript, joined map[retention.Kind]vault.Cohort) error {
 	in := joined[t.Kind]
 	row := ses.NewRow(ses.Index.RecordID(t.Source, t.Kind, t.Conversation), t.Kind, 1, t.StartedAt.Time)
-	if _, err := ses.PutRecord(ctx, row, t, 1, in, ses.Pointers(t), vault.Sealed{}); err != nil {
+	if _, _, err := ses.PutRecord(ctx, row, t, 1, in, ses.Pointers(t), vault.Sealed{}); err != nil {
 		return err
 	}
 	factCohort, err := ses.PutFact(ctx, row, t, joined[retention.Fact])

@@ -57,7 +57,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	}
 	row.Known = latest(t.KnownUntil().Time, e.Time.Time)
 	pointers := ses.Pointers(t)
-	_, err = ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
+	_, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
 	if err == nil {
 		err = ses.PutPointers(ctx, row, pointers, nil, cohort)
 	}
@@ -70,7 +70,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	if err != nil {
 		return false, err
 	}
-	if ok, err = h.commit(ctx, ses, row); err != nil || !ok {
+	if ok, err = h.commit(ctx, ses, row, size); err != nil || !ok {
 		return false, err
 	}
 	// Settling finds it settled, and publishes it.
@@ -79,15 +79,15 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 
 // commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
 // where that settling has begun already, it may not have, and ok is false.
-func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row) (ok bool, err error) {
+func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
 	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: row.Key(),
-		UpdateExpression:         aws.String("SET #state = :settled, revision = :one, factCohort = :factCohort, known = :known, settledAt = :now"),
+		UpdateExpression:         aws.String("SET #state = :settled, revision = :one, factCohort = :factCohort, known = :known, settledAt = :now, #bytes = :bytes"),
 		ConditionExpression:      aws.String("generation = :generation AND #state = :settling"),
-		ExpressionAttributeNames: map[string]string{"#state": "state"},
+		ExpressionAttributeNames: map[string]string{"#state": "state", "#bytes": "bytes"},
 		ExpressionAttributeValues: attr.Item{
 			":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
-			":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(h.Store.Now()),
+			":bytes": attr.N(size), ":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(h.Store.Now()),
 		},
 	})
 	if !vault.IsConditionFailed(err) {

@@ -111,7 +111,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		revision++
 	}
 	pointers := ses.Pointers(c.Transcript)
-	replaced, err := ses.PutRecord(ctx, row, c.Transcript, revision, cohort, pointers, c.Record)
+	replaced, size, err := ses.PutRecord(ctx, row, c.Transcript, revision, cohort, pointers, c.Record)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	row.Revision, row.Cohort, row.FactCohort, row.SettledAt = revision, cohort.ID, factCohort, h.Store.Now()
-	if row, err = h.commit(ctx, row, c.Anchor.Time); err != nil {
+	if row, err = h.commit(ctx, row, c.Anchor.Time, size); err != nil {
 		return err
 	}
 	if err := h.deleteEvents(ctx, append(c.Events, c.Stale...)); err != nil {
@@ -160,17 +160,17 @@ func (h *Handler) raise(ctx context.Context, ses *vault.Session, row vault.Row) 
 
 // commit makes the record the conversation's content. An event that came meanwhile has opened the conversation again, and
 // it stays open.
-func (h *Handler) commit(ctx context.Context, row vault.Row, anchor time.Time) (vault.Row, error) {
+func (h *Handler) commit(ctx context.Context, row vault.Row, anchor time.Time, size int) (vault.Row, error) {
 	row.Own = map[int64][]byte{row.Generation: row.Own[row.Generation]}
 	values := attr.Item{
 		":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
 		":own": attr.Map(vault.OwnAttribute(row.Own)), ":revision": attr.N(row.Revision), ":cohort": attr.S(row.Cohort),
-		":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":settledAt": attr.Time(row.SettledAt),
+		":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":settledAt": attr.Time(row.SettledAt), ":bytes": attr.N(size),
 		":listing":  attr.S(row.Listing()),
 		":position": attr.S(vault.Position(anchor, row.ID, row.Incarnation)),
 	}
-	names := map[string]string{"#state": "state", "#position": "position"}
-	set := "SET own = :own, revision = :revision, cohort = :cohort, factCohort = :factCohort, known = :known, settledAt = :settledAt"
+	names := map[string]string{"#state": "state", "#position": "position", "#bytes": "bytes"}
+	set := "SET own = :own, revision = :revision, cohort = :cohort, factCohort = :factCohort, known = :known, settledAt = :settledAt, #bytes = :bytes"
 	update := &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: row.Key(),
 		UpdateExpression:         aws.String(set + ", #state = :settled, listing = :listing, #position = :position"),

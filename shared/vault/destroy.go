@@ -42,9 +42,9 @@ func (s *Store) Destroy(ctx context.Context, r Row) (d Destruction, ok bool, err
 	}
 	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Tables.Keys, Key: r.Key(),
-		UpdateExpression:          aws.String("REMOVE listing, #position, cohort, factCohort, revision, settledAt"),
+		UpdateExpression:          aws.String("REMOVE listing, #position, #bytes, cohort, factCohort, revision, settledAt"),
 		ConditionExpression:       aws.String("#state = :destroyed"),
-		ExpressionAttributeNames:  map[string]string{"#state": "state", "#position": "position"},
+		ExpressionAttributeNames:  map[string]string{"#state": "state", "#position": "position", "#bytes": "bytes"},
 		ExpressionAttributeValues: attr.Item{":destroyed": attr.S(Destroyed)},
 	})
 	return d, err == nil, err

@@ -7,7 +7,7 @@
 //	demo#                          index             index key
 //	demo#cohort#chat#              2026-11-21        cohort key, boundaries, zone
 //	demo#cohort#chat#              ~destroyed        everything before this instant is destroyed
-//	demo#conversation#<record>     0001              state, generation, own keys of one incarnation
+//	demo#conversation#<record>     0001              state, generation, own keys of one incarnation, bytes of its sealed record
 //	  index listing: demo#open#chat#                 position 1763757000000#<record>#0001    (last known activity)
 //	                 demo#chat#2026-11-21#3#         position (anchor)                        (settled)
 //

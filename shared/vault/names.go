@@ -12,7 +12,7 @@ import (
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
-// Listing is the name of the index over the table keys, which projects keys only.
+// Listing is the name of the index over the table keys, which projects keys and how large what is settled is.
 const Listing = "listing"
 
 // Shards is over how many partitions of the index a cohort's conversations are spread: a partition takes 1,000 writes a

@@ -237,24 +237,25 @@ var ErrFenced = errors.New("vault: a later settling has taken over")
 
 // PutRecord seals a transcript as a revision under the row's generation and a cohort and writes it in place of the last,
 // unless one of a later generation stands there. The record names its pointers and those of the last, which may be left
-// where the settling is interrupted, and the objects that it replaces: it alone knows them.
-func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcript, revision int, c Cohort, pointers []string, last Sealed) (replaced []string, err error) {
+// where the settling is interrupted, and the objects that it replaces: it alone knows them. Answered are those and how many
+// sealed bytes there are, which belong into the row.
+func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcript, revision int, c Cohort, pointers []string, last Sealed) (replaced []string, size int, err error) {
 	plain, err := Marshal(t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	own, err := ses.own(r, r.Generation)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	cohortKey, err := ses.cohortKey(c)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	sealed, err := seal.Seal(keyring.RecordKey(cohortKey, own, r.Record, revision),
 		sealContext(r.Record, "revision", strconv.Itoa(revision)), plain)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	item := attr.Key(RecordPartition(r.Account, r.ID), recordKey(r.Incarnation))
 	if replaced = ses.replaced(r, last); len(replaced) > 0 {
@@ -267,7 +268,7 @@ func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcr
 		item["pointers"] = attr.Strings(slices.Compact(pointers))
 	}
 	if err := ses.place(ctx, item, r, recordObject(r, r.Generation), sealed); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Records, Item: item,
@@ -278,11 +279,11 @@ func (ses *Session) PutRecord(ctx context.Context, r Row, t conversation.Transcr
 	object := attr.GetS(item, "object")
 	switch {
 	case IsConditionFailed(err) && object != "":
-		return nil, errors.Join(ErrFenced, ses.store.Objects.Delete(ctx, object))
+		return nil, 0, errors.Join(ErrFenced, ses.store.Objects.Delete(ctx, object))
 	case IsConditionFailed(err):
-		return nil, ErrFenced
+		return nil, 0, ErrFenced
 	}
-	return replaced, err
+	return replaced, len(sealed), err
 }
 
 func recordObject(r Row, generation int64) string {

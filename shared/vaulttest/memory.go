@@ -125,11 +125,15 @@ func (m *Memory) do(parameters any) (any, error) {
 		return &dynamodb.BatchWriteItemOutput{}, nil
 	case *dynamodb.TransactWriteItemsInput:
 		for _, w := range in.TransactItems {
-			if w.Put == nil || aws.ToString(w.Put.ConditionExpression) != "attribute_not_exists(pk)" {
+			if w.Put == nil {
 				return nil, errors.New("memory: a transaction of another kind")
 			}
-			if m.get(*w.Put.TableName, w.Put.Item) != nil {
+			err := holds(w.Put.ConditionExpression, m.get(*w.Put.TableName, w.Put.Item), w.Put.ExpressionAttributeNames, w.Put.ExpressionAttributeValues)
+			if vault.IsConditionFailed(err) {
 				return nil, &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("ConditionalCheckFailed")}}}
+			}
+			if err != nil {
+				return nil, err
 			}
 		}
 		for _, w := range in.TransactItems {
@@ -344,7 +348,11 @@ func (m *Memory) query(in *dynamodb.QueryInput) (any, error) {
 		for _, partition := range m.tables[*in.TableName] {
 			for _, item := range partition {
 				if attr.GetS(item, "listing") == value(":listing") {
-					items = append(items, attr.Item{"pk": item["pk"], "sk": item["sk"], "listing": item["listing"], "position": item["position"]})
+					place := attr.Item{"pk": item["pk"], "sk": item["sk"], "listing": item["listing"], "position": item["position"]}
+					if item["bytes"] != nil {
+						place["bytes"] = item["bytes"]
+					}
+					items = append(items, place)
 				}
 			}
 		}

@@ -190,7 +190,7 @@ func create(t testing.TB, db *dynamodb.Client, table string, indexed bool) {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute("listing"), attribute("position"))
 		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
 			IndexName: aws.String(vault.Listing), KeySchema: schema("listing", "position"),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"bytes"}},
 		}}
 	}
 	ctx := context.Background()
