@@ -166,6 +166,31 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(204, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
 	answered(404, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
 
+	answered(200, at("GET "+v1+"/retention/calendar", nil, query("kind=fact")))
+	answered(400, at("GET "+v1+"/retention/calendar", nil, nil))
+	answered(400, at("GET "+v1+"/policy", nil, query("version=1")))
+	answered(400, at("GET "+v1+"/policy/versions", nil, query("limit=1")))
+	p.Clock.Set(noon.AddDate(0, 0, 40))
+	var shown admin.Preview
+	if err := json.Unmarshal([]byte(answered(200, at("POST "+v1+"/policy/previews", nil, body(`{"retention":{"chat":"P30D"}}`)))), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if shown.Kinds[0].Hides.Records != 2 {
+		t.Errorf("the preview: %+v", shown)
+	}
+	wanted := fmt.Sprintf(`{"retention":{"chat":"P30D"},"asOf":%q,"hash":%q,"reason":"Thirty days are enough."}`, shown.AsOf, shown.Hash)
+	apply, undo := "POST "+v1+"/policy/apply", "POST "+v1+"/policy/undo"
+	answered(409, at(undo, nil, body(`{"reason":"There is nothing to undo."}`)))
+	answered(200, at(apply, nil, body(wanted)))
+	answered(409, at(apply, nil, body(wanted)))
+	answered(200, at(undo, nil, body(`{"reason":"It was a mistake."}`)))
+	for _, route := range []string{"POST " + v1 + "/policy/previews", apply, undo} {
+		answered(400, at(route, nil, body(`{"retention":{"chat":"P0D"},"reason":""}`)))
+		answered(413, at(route, nil, body(strings.Repeat(" ", 1<<20+1))))
+	}
+	answered(200, at("GET "+v1+"/policy", nil, nil))
+	answered(200, at("GET "+v1+"/policy/versions", nil, nil))
+
 	d, err := described()
 	if err != nil {
 		t.Fatal(err)

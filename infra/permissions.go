@@ -39,6 +39,8 @@ const (
 	digestRows  = "*#digest#*"
 	linkRows    = "*#link#*"
 
+	factRows = "*#fact#*"
+
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs
 	receiptRows     = "*#receipt#*"

@@ -22,10 +22,12 @@ func (v *vault) addTables() {
 	v.keys = v.table("Keys", awsdynamodb.TablePropsV2{
 		PointInTimeRecoverySpecification: recovery(false),
 		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
-			IndexName:      jsii.String(listingIndex),
-			PartitionKey:   text("listing"),
-			SortKey:        text("position"),
-			ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
+			IndexName:    jsii.String(listingIndex),
+			PartitionKey: text("listing"),
+			SortKey:      text("position"),
+			// The size beside the keys: what a policy would destroy is counted and added up by one query.
+			ProjectionType:   awsdynamodb.ProjectionType_INCLUDE,
+			NonKeyAttributes: jsii.Strings("bytes"),
 		}},
 	})
 	v.control = v.table("Control", awsdynamodb.TablePropsV2{

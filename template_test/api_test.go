@@ -32,6 +32,13 @@ var routes = map[string]string{
 	"DELETE /v1/accounts/{account}/suppressions/{id}": "admin, authorized",
 	"GET /v1/accounts/{account}/copies":               "admin, authorized",
 
+	"GET /v1/accounts/{account}/policy":             "admin, authorized",
+	"GET /v1/accounts/{account}/policy/versions":    "admin, authorized",
+	"POST /v1/accounts/{account}/policy/previews":   "admin, authorized",
+	"POST /v1/accounts/{account}/policy/apply":      "admin, authorized",
+	"POST /v1/accounts/{account}/policy/undo":       "admin, authorized",
+	"GET /v1/accounts/{account}/retention/calendar": "admin, authorized",
+
 	"POST /v1/accounts/{account}/extracts":                  "extract, authorized",
 	"GET /v1/accounts/{account}/extracts":                   "extract, authorized",
 	"GET /v1/accounts/{account}/extracts/{id}":              "extract, authorized",

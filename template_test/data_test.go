@@ -15,7 +15,7 @@ func TestTables(t *testing.T) {
 	}
 	want := map[string]rules{
 		"records": {ttl: "ttl", recovery: "true"},
-		"keys":    {recovery: "false", indexes: "listing(listing,position) KEYS_ONLY"},
+		"keys":    {recovery: "false", indexes: "listing(listing,position) INCLUDE bytes"},
 		"control": {recovery: "true"},
 	}
 	eachStage(t, func(t *testing.T, tpl template) {
@@ -30,6 +30,9 @@ func TestTables(t *testing.T) {
 			for _, index := range list(p["GlobalSecondaryIndexes"]) {
 				r.indexes += plain(dig(index, "IndexName"), nil) + "(" + attributes(dig(index, "KeySchema")) + ") " +
 					plain(dig(index, "Projection", "ProjectionType"), nil)
+				for _, attribute := range list(dig(index, "Projection", "NonKeyAttributes")) {
+					r.indexes += " " + plain(attribute, nil)
+				}
 			}
 			if p["LocalSecondaryIndexes"] != nil {
 				t.Errorf("%s has local indexes", name)

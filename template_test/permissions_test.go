@@ -33,6 +33,7 @@ const (
 	mailKeeps  = "rows of copies and digests"
 	mailClears = "rows of digests, log and links"
 	settings   = "rows of destinations and suppressed addresses"
+	facts      = "rows of facts"
 	asSender   = "as the sender"
 	via        = "via " // and the service through which the key is used
 )
@@ -54,6 +55,7 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#copy#*","*#digest#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                   mailKeeps,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                     mailClears,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mail#*","*#mailbox#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                  settings,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fact#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                facts,
 	`{"StringEquals":{"ses:FromAddress":"transcripts@vault.example"}}`:                                                                                                                                         asSender,
 	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`:                                                                                                                                   via + "dynamodb",
 	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:                                                                                                                                        via + "sqs",
@@ -179,8 +181,10 @@ var granted = map[string][]grant{
 		{on: "control", actions: "dynamodb:PutItem dynamodb:UpdateItem", when: otherRows},
 		{on: "control", actions: "dynamodb:PutItem", when: auditRows},
 		{on: "control", actions: "dynamodb:DeleteItem", when: settings},
-		{on: "keys", actions: readItems},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys/index/listing", actions: "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:PutItem", when: neither},
+		{on: "records", actions: "dynamodb:Query", when: facts},
 		{on: "wrap", actions: "kms:GenerateDataKey kms:Decrypt", when: forAccount},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 	},

@@ -13,11 +13,18 @@
 //	GET            /v1/accounts/{account}/suppressions          addresses to which nothing is sent any more
 //	DELETE         /v1/accounts/{account}/suppressions/{id}
 //	GET            /v1/accounts/{account}/copies?conversation=  where copies of a conversation are
+//	GET            /v1/accounts/{account}/policy                the policy in force
+//	GET            /v1/accounts/{account}/policy/versions       every version of it
+//	POST           /v1/accounts/{account}/policy/previews       what another one would hide, and when it would be destroyed
+//	POST           /v1/accounts/{account}/policy/apply          makes it the one in force, if the preview still holds
+//	POST           /v1/accounts/{account}/policy/undo           makes the one before the last change the one in force again
+//	GET            /v1/accounts/{account}/retention/calendar    what the policy in force will destroy, day by day
 //
 // Answers to the operator hold the token and the secrets; nothing shows them again.
 //
 // Writes: the account's keys (keys), its policy, its sources and a token (control), all of them on the condition that
-// they do not exist; destinations. Deletes destinations and suppressed addresses. An audit entry before everything that is
+// they do not exist; destinations; versions of the policy, in one transaction on the condition that the one in force is still
+// the one that was changed. Deletes destinations and suppressed addresses. An audit entry before everything that is
 // changed or shown by way of the HTTP API: without the entry, neither happens.
 //
 // Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more
@@ -25,8 +32,8 @@
 //
 // May: read the control table; put and update its rows but audit entries and what other functions write (the copy
 // ledger, extracts, receipts, digests, mail log, links, suppressed addresses); put audit entries; delete destinations and
-// suppressed addresses; read rows of keys and put those of account and index keys; generate and decrypt account keys with the
-// wrap key under an account's context.
+// suppressed addresses; read rows of keys with their index and put those of account and index keys; query items of facts, to
+// count them; generate and decrypt account keys with the wrap key under an account's context.
 //
 // Alarms: errors.
 package admin

@@ -67,13 +67,13 @@ func New(deps Deps) *Handler { return &Handler{deps} }
 
 // Build makes the handler of the deployed function; it is the only place that names clients of AWS.
 func Build() (*Handler, error) {
-	env, err := awsenv.Required("STAGE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID")
+	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID")
 	if err != nil {
 		return nil, err
 	}
 	cfg := awsenv.Config()
 	return New(Deps{
-		Store: vault.Connect(cfg, vault.Tables{Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
+		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
 		Sends: os.Getenv("MAIL_FROM") != "",
 	}), nil

@@ -57,6 +57,13 @@ var routes = map[string]func(*desk, context.Context) (int, any, error){
 	"GET /v1/accounts/{account}/suppressions":         (*desk).suppressions,
 	"DELETE /v1/accounts/{account}/suppressions/{id}": (*desk).deleteSuppression,
 	"GET /v1/accounts/{account}/copies":               (*desk).copies,
+
+	"GET /v1/accounts/{account}/policy":             (*desk).policy,
+	"GET /v1/accounts/{account}/policy/versions":    (*desk).versions,
+	"POST /v1/accounts/{account}/policy/previews":   (*desk).previewPolicy,
+	"POST /v1/accounts/{account}/policy/apply":      (*desk).applyPolicy,
+	"POST /v1/accounts/{account}/policy/undo":       (*desk).undoPolicy,
+	"GET /v1/accounts/{account}/retention/calendar": (*desk).calendar,
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {

@@ -141,7 +141,11 @@ func line(out *set, v any) error {
 
 // policies writes every version of the policy, with what it comes to for each kind.
 func (r *run) policies(ctx context.Context, out *set) error {
-	rows, err := r.policyRows(ctx)
+	ses, err := r.Store.Open(ctx, r.job.Account, "")
+	if err != nil {
+		return err
+	}
+	rows, err := ses.PolicyVersions(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,10 +155,20 @@ func (r *run) policies(ctx context.Context, out *set) error {
 			return err
 		}
 		v, keeps := plain(row), map[string]string{}
-		for _, kind := range append(retention.Conversations(), retention.Fact) {
+		for _, kind := range retention.Kinds() {
 			keeps[string(kind)] = p.Keeps(kind).String()
 		}
 		v["retention"] = keeps
+		if len(p.Sealed) > 0 {
+			reason, err := ses.Key.Unwrap(account.PolicyPlace(r.job.Account, p.Version), p.Sealed)
+			if err != nil {
+				return err
+			}
+			v["reason"] = string(reason)
+		}
+		for _, name := range []string{"earlier", "gone", "reasonSealed", "undoUntil"} { // what is in force, not what was wanted
+			delete(v, name)
+		}
 		if err := line(out, v); err != nil {
 			return err
 		}
