@@ -216,10 +216,7 @@ func TestStorePolicyUndoneBringsBackWhatSettledMeanwhile(t *testing.T) {
 	if code := r.asked(t, demo, "POST policy/undo", `{"reason":"A mistake."}`, nil); code != "" {
 		t.Fatal(code)
 	}
-	var views []conversation.View
-	for _, v := range r.lines(t, demo) {
-		views = append(views, v)
-	}
+	views := r.lines(t, demo)
 	if len(views) != 1 || !cmp.Equal(texts(views[0]), []string{"one", "two"}) || views[0].State != conversation.Settled {
 		t.Errorf("after the undoing: %+v", views)
 	}
@@ -320,6 +317,35 @@ func TestStorePolicyIsOneWrite(t *testing.T) {
 	for _, item := range r.Items(t, r.Tables.Control) {
 		if strings.Contains(fmt.Sprint(item), "privacy officer") {
 			t.Error("the reason stands in the table in the clear")
+		}
+	}
+}
+
+// What a smaller plan hides waits for thirty days, whatever the account says of its wait.
+func TestStorePolicyOfASmallerPlanWaitsForThirtyDays(t *testing.T) {
+	r := newRoad(t)
+	demo, ids := r.daily(t, 1)
+	r.change(t, demo, `"plan":"enterprise","waitHours":0`)
+	r.Clock.Set(noon.AddDate(0, 6, 0))
+	r.shown(t, demo, ids[0], "under the larger plan")
+	changed := r.Clock.Now()
+	if p := r.change(t, demo, `"plan":"standard","waitHours":0`); p.Kinds[0].Hides.Records != 1 || !p.UndoUntil.Equal(changed.AddDate(0, 0, 30)) {
+		t.Errorf("the preview: %+v", p)
+	}
+	r.hidden(t, demo, ids[0], "under the smaller plan")
+	r.Clock.Set(changed.AddDate(0, 0, 29))
+	r.purgeAll(t)
+	if code := r.asked(t, demo, "POST policy/undo", `{"reason":"The contract goes on."}`, nil); code != "" {
+		t.Fatal(code)
+	}
+	r.shown(t, demo, ids[0], "under the larger plan again")
+	answer, err := r.extracted(context.Background(), demo)
+	if err != nil || !strings.Contains(answer, ids[0]) {
+		t.Errorf("the extract: %v", err)
+	}
+	for name, body := range r.files.Objects() {
+		if strings.HasSuffix(name, "policies.ndjson") && strings.Contains(string(body), `"version":4`) && !strings.Contains(string(body), "The contract goes on.") {
+			t.Errorf("the extract does not say why: %s", body)
 		}
 	}
 }
