@@ -64,7 +64,7 @@ func TestBench(t *testing.T) {
 		name    string
 		measure func(*testing.T) []row
 	}{
-		{"the ingest path", benchIngest}, {"write units", benchUnits}, {"KMS calls", benchKMS}, {"starts", benchStarts},
+		{"the ingest path", benchIngest}, {"write units", benchUnits}, {"KMS calls", benchKMS}, {"starts", benchStarts}, {"extract", benchExtract},
 	} {
 		if only := os.Getenv("BENCH_ONLY"); only != "" && !strings.Contains(part.name, only) {
 			continue
@@ -447,6 +447,14 @@ func benchKMS(t *testing.T) []row {
 		r.mustPost(t, accounts[i%20], "chatwoot", wootMessage(i, 1, noon, "one"))
 	}
 	return []row{against("1,000 webhooks of 20 accounts", float64(r.KMS.Calls()-before), "KMS calls", 20)}
+}
+
+// benchExtract is an extract of 20,000 conversations beside draining their items by raw Query where they stand, and its memory.
+func benchExtract(t *testing.T) []row {
+	m := measureExtract(t, 20_000, 3)
+	drain := beside("extract of 20,000 conversations", m.Extract, "draining their items by raw Query", m.Drain, "a second", 0.7)
+	drain.More = true
+	return []row{drain, against("extract of 20,000 conversations", float64(m.Peak)/(1<<20), "MB of memory", 128)}
 }
 
 // fresh is the store of a process that has just started: it keeps no account's key yet.
