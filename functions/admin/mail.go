@@ -93,7 +93,7 @@ type Log struct {
 	Next    *string `json:"next"`
 }
 
-// Entry is what became of one message. The conversation is empty of a digest, the address where it is not known any more.
+// Entry is what became of one message. The conversation is empty of a digest, the address where no destination has it.
 type Entry struct {
 	At           conversation.Time `json:"at"`
 	Event        mailbox.Happening `json:"event"`
@@ -133,7 +133,7 @@ type Suppressions struct {
 	Suppressions []Suppression `json:"suppressions"`
 }
 
-// Suppression is an address to which nothing is sent any more; empty where it was not known any more when it bounced.
+// Suppression is an address to which nothing is sent any more; the address is empty where no destination has it.
 type Suppression struct {
 	ID      string            `json:"id"`
 	Address string            `json:"address"`
