@@ -108,7 +108,7 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name: "compares numbers, not texts", changed: map[string]string{"go": "go1.9", "python3": "Python 3.9.2", "npm": "10.1.0"},
-			says: []string{"go 1.26 or newer: found 1.9", "python3 3.10 or newer: found 3.9.2", "2 missing"}, silent: []string{"npm 9 or newer"},
+			says: []string{"go 1.26 or newer: found 1.9", "python3 3.11 or newer: found 3.9.2", "2 missing"}, silent: []string{"npm 9 or newer"},
 		},
 		{
 			name: "shows what a tool says instead of its version", changed: map[string]string{"go": "go: cannot find GOROOT"},
