@@ -43,7 +43,15 @@ func TestForeignProcessIsNotOurs(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if !ours(h, cmd.Process.Pid) {
+	// A process that has just been started may not show its command line yet.
+	known := false
+	for range 100 {
+		if known = ours(h, cmd.Process.Pid); known {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !known {
 		t.Error("did not know a process with the mark")
 	}
 	cmd.Process.Kill()
