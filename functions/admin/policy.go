@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
@@ -203,6 +204,16 @@ func (d *desk) strict(v any) error {
 	}
 	if err := strictjson.Check(body); err != nil {
 		return err
+	}
+	// Null is no body, and no member is null: it could mean "as it is" or "none".
+	var members map[string]jsontext.Value
+	if json.Unmarshal(body, &members) != nil || members == nil {
+		return strictjson.ErrShape
+	}
+	for _, value := range members {
+		if value.Kind() == 'n' {
+			return strictjson.ErrShape
+		}
 	}
 	if json.Unmarshal(body, v, json.RejectUnknownMembers(true)) != nil {
 		return strictjson.ErrShape
