@@ -118,6 +118,10 @@ def after_call(ctx, case, response):
             cursors.setdefault(case.operation.definition.raw["operationId"], set()).add(following)
 
 
+# What succeeds only with the hash that a preview has just answered, or after that. functions/openapi_test.go compares these.
+follows_a_preview = {"applyPolicy", "undoPolicy"}
+
+
 @schemathesis.check
 class every_operation_succeeds:
     """Where nothing ever succeeds, no answer but errors was compared with the description."""
@@ -126,6 +130,8 @@ class every_operation_succeeds:
         self.tried, self.succeeded = set(), set()
 
     def after_response(self, ctx, response, case):
+        if case.operation.definition.raw["operationId"] in follows_a_preview:
+            return
         self.tried.add(case.operation.label)
         if response.status_code < 400:
             self.succeeded.add(case.operation.label)
