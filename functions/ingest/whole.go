@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -55,7 +54,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	if err != nil {
 		return false, err
 	}
-	row.Known = latest(t.KnownUntil().Time, e.Time.Time)
+	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
 	pointers := ses.Pointers(t)
 	_, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
 	if err == nil {
@@ -95,11 +94,4 @@ func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row,
 	}
 	now, ok, err := ses.Row(ctx, row.ID, row.Incarnation)
 	return ok && now.Generation == row.Generation && now.State == vault.Open, err
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -224,26 +224,19 @@ func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, kind retent
 		return cohorts.Destroys(retention.CohortOf(at, ses.Policy.Keeps(kind), ses.Policy.Zone))
 	}
 	// What was over before the policy became a longer one stays so.
-	below := latest(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()), latest(ses.Policy.Gone[kind], cohorts.Destroyed))
+	below := vault.Latest(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()), vault.Latest(ses.Policy.Gone[kind], cohorts.Destroyed))
 	in := vault.Range{Listing: vault.OpenListing(ses.Account, kind), Below: vault.Before(below)}
 	return h.rows(ctx, ses, in, func(r vault.Row) error {
 		last, err := h.Store.LastReceived(ctx, r)
 		if err != nil {
 			return err
 		}
-		if r.State != vault.Destroyed && !over(latest(last, r.Active)) {
+		if r.State != vault.Destroyed && !over(vault.Latest(last, r.Active)) {
 			return nil
 		}
-		r.Known = latest(r.Known, last)
+		r.Known = vault.Latest(r.Known, last)
 		return h.destroy(ctx, r, report)
 	})
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // facts deletes every fact of a cohort and answers how many there were.

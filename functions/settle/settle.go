@@ -94,9 +94,9 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err != nil {
 		return err
 	}
-	row.Known = latest(row.Known, c.KnownUntil().Time)
+	row.Known = vault.Latest(row.Known, c.KnownUntil().Time)
 	for _, e := range c.Events {
-		row.Known = latest(row.Known, e.Time.Time)
+		row.Known = vault.Latest(row.Known, e.Time.Time)
 	}
 	joined, err := ses.JoinCohorts(ctx, c.Anchor.Time, row.Kind, retention.Fact)
 	if err != nil {
@@ -245,7 +245,7 @@ func (h *Handler) unreadable(ctx context.Context, row vault.Row, why error) erro
 	if errors.Is(why, vault.ErrObjectGone) {
 		return why // its keys are there, and nothing may be destroyed by mistake
 	}
-	if h.Store.Now().Sub(latest(row.Active, row.Opened())) < time.Minute {
+	if h.Store.Now().Sub(vault.Latest(row.Active, row.Opened())) < time.Minute {
 		return nil
 	}
 	return h.destroy(ctx, row)
@@ -257,11 +257,4 @@ func (h *Handler) destroy(ctx context.Context, row vault.Row) error {
 		slog.InfoContext(ctx, "destroyed", slog.String("record", row.ID), slog.Int("items", d.Items))
 	}
 	return err
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -216,3 +216,11 @@ func (r Row) Listing() string { return CohortListing(r.Account, r.Kind, r.Cohort
 // InCohort says whether the row stands in the index among those of its cohort: settled there, or being settled there for the
 // first time.
 func (r Row) InCohort() bool { return r.Cohort != "" && r.listed == r.Listing() }
+
+// Latest is the later of two instants.
+func Latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
