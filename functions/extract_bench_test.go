@@ -130,7 +130,7 @@ func (r *road) settled(ctx context.Context, ses *vault.Session, t conversation.T
 		return err
 	}
 	row.Revision, row.Cohort, row.FactCohort, row.State = 1, in.ID, factCohort, vault.Settled
-	item := row.Item()
+	item := row.New()
 	item["revision"], item["cohort"], item["factCohort"] = attr.N(1), attr.S(row.Cohort), attr.S(factCohort)
 	item["known"], item["settledAt"] = attr.Time(t.KnownUntil().Time), attr.Time(t.Anchor.Time)
 	item["listing"], item["position"] = attr.S(row.Listing()), attr.S(vault.Position(t.Anchor.Time, row.ID, 1))

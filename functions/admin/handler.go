@@ -55,6 +55,8 @@ type Deps struct {
 	KMS     generator
 	WrapKey string
 	Floor   retention.Floor
+	// Notice is how long before its end the closing of an account is announced.
+	Notice time.Duration
 	// Sends says that a sender of e-mail is configured; without one there can be no destination.
 	Sends bool
 }
@@ -67,15 +69,20 @@ func New(deps Deps) *Handler { return &Handler{deps} }
 
 // Build makes the handler of the deployed function; it is the only place that names clients of AWS.
 func Build() (*Handler, error) {
-	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID")
+	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID", "CLOSURE_NOTICE")
 	if err != nil {
 		return nil, err
+	}
+	notice, err := retention.ParsePeriod(env["CLOSURE_NOTICE"])
+	if err != nil || notice.Months > 0 {
+		return nil, errors.New("CLOSURE_NOTICE must be an ISO 8601 duration of days, hours or minutes, such as P30D")
 	}
 	cfg := awsenv.Config()
 	return New(Deps{
 		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
-		Sends: os.Getenv("MAIL_FROM") != "",
+		Notice: time.Duration(notice.Days)*24*time.Hour + time.Duration(notice.Minutes)*time.Minute,
+		Sends:  os.Getenv("MAIL_FROM") != "",
 	}), nil
 }
 

@@ -64,6 +64,17 @@ var routes = map[string]func(*desk, context.Context) (int, any, error){
 	"POST /v1/accounts/{account}/policy/apply":      (*desk).applyPolicy,
 	"POST /v1/accounts/{account}/policy/undo":       (*desk).undoPolicy,
 	"GET /v1/accounts/{account}/retention/calendar": (*desk).calendar,
+	"GET /v1/accounts/{account}/retention/drift":    (*desk).drift,
+
+	"GET /v1/accounts/{account}/holds":                   (*desk).holds,
+	"POST /v1/accounts/{account}/holds":                  (*desk).setHold,
+	"POST /v1/accounts/{account}/holds/{hold}/release":   (*desk).releaseHold,
+	"GET /v1/accounts/{account}/destructions":            (*desk).destructions,
+	"POST /v1/accounts/{account}/destructions":           (*desk).destroy,
+	"POST /v1/accounts/{account}/destructions/{id}/undo": (*desk).restore,
+	"GET /v1/accounts/{account}/closure":                 (*desk).closure,
+	"POST /v1/accounts/{account}/closure":                (*desk).close,
+	"POST /v1/accounts/{account}/closure/undo":           (*desk).reopen,
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {

@@ -18,11 +18,12 @@ import (
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
-	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/mailbox"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/strictjson"
+	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // The faults of policies.
@@ -34,6 +35,8 @@ var (
 		"The last change cannot be undone: its wait is over, it had none, or it was itself an undoing.")
 	ErrPolicyOften = fault.New(fault.Conflict, "policy_changes_waiting",
 		"The policy was changed too often for what still waits; try again when a wait is over.")
+	ErrHoldsInForce = fault.New(fault.Conflict, "holds_in_force",
+		"While there are holds, one administrator alone cannot be made enough to release them.")
 	ErrReason = fault.New(fault.Invalid, "reason_invalid", "A reason of 1 to 500 characters is needed.")
 )
 
@@ -47,58 +50,16 @@ const maxEarlier = 50
 // maxReason is the most characters of a reason.
 const maxReason = 500
 
-// Policy is a version of the policy. Of an earlier version undoUntil is when it could be undone.
-type Policy struct {
-	Version   int                       `json:"version"`
-	Plan      retention.Plan            `json:"plan"`
-	Retention map[retention.Kind]string `json:"retention"`
-	WaitHours int                       `json:"waitHours"`
-	Start     string                    `json:"start"`
-	TimeZone  string                    `json:"timeZone"`
-	Regimes   []account.Regime          `json:"regimes"`
-	By        string                    `json:"by"`
-	At        conversation.Time         `json:"at"`
-	Reason    string                    `json:"reason"`
-	UndoUntil *conversation.Time        `json:"undoUntil"`
-}
-
 // Versions is the answer of GET …/policy/versions, the newest first.
 type Versions struct {
-	Versions []Policy `json:"versions"`
-}
-
-func periodsOf(p retention.Policy) map[retention.Kind]string {
-	keeps := map[retention.Kind]string{}
-	for _, kind := range retention.Kinds() {
-		keeps[kind] = p.Keeps(kind).String()
-	}
-	return keeps
-}
-
-func (d *desk) told(p account.Policy) (Policy, error) {
-	reason := []byte(p.Reason)
-	if len(p.Sealed) > 0 {
-		var err error
-		if reason, err = d.ses.Key.Unwrap(account.PolicyPlace(d.ses.Account, p.Version), p.Sealed); err != nil {
-			return Policy{}, err
-		}
-	}
-	t := Policy{
-		Version: p.Version, Plan: p.Plan, Retention: periodsOf(p.Policy), WaitHours: int(p.Wait / time.Hour), Start: string(p.Start),
-		TimeZone: p.Zone.String(), Regimes: append([]account.Regime{}, p.Regimes...), By: p.By, At: conversation.At(p.At), Reason: string(reason),
-	}
-	if !p.UndoUntil.IsZero() {
-		until := conversation.At(p.UndoUntil)
-		t.UndoUntil = &until
-	}
-	return t, nil
+	Versions []vault.PolicyView `json:"versions"`
 }
 
 func (d *desk) policy(ctx context.Context) (int, any, error) {
 	if _, err := d.parameters(); err != nil {
 		return 0, nil, err
 	}
-	told, err := d.told(d.ses.Policy)
+	told, err := d.ses.PolicyView(d.ses.Policy)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -113,13 +74,13 @@ func (d *desk) versions(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := Versions{[]Policy{}}
+	answer := Versions{[]vault.PolicyView{}}
 	for _, row := range slices.Backward(rows) {
 		p, err := account.ReadPolicy(row)
 		if err != nil {
 			return 0, nil, err
 		}
-		told, err := d.told(p)
+		told, err := d.ses.PolicyView(p)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -128,27 +89,43 @@ func (d *desk) versions(ctx context.Context) (int, any, error) {
 	return http.StatusOK, answer, d.audit(ctx, "policy-versions.read", "", 0)
 }
 
-// Wanted is a policy as an administrator asks for it. What is left out of the retention is kept for as long as the plan says;
-// the plan and the wait, left out, stay as they are.
+// Wanted is a policy as an administrator asks for it, as a whole: what is left out of the retention is kept for as long as the
+// plan says, and the cadence is never, everything is stored, there are no rules and no destination is waited for. The plan, the
+// deadline, the wait and who releases a hold stay, left out, as they are.
 type Wanted struct {
-	Plan      *retention.Plan            `json:"plan"`
-	Retention map[retention.Kind]*string `json:"retention"`
-	WaitHours *int                       `json:"waitHours"`
+	Plan          *retention.Plan                      `json:"plan"`
+	Retention     map[retention.Kind]*string           `json:"retention"`
+	Cadence       map[retention.Kind]retention.Cadence `json:"cadence"`
+	Store         map[retention.Kind]bool              `json:"store"`
+	Rules         []vault.RuleView                     `json:"rules"`
+	Required      map[retention.Kind][]string          `json:"required"`
+	DeadlineHours *int                                 `json:"deadlineHours"`
+	WaitHours     *int                                 `json:"waitHours"`
+	TwoToRelease  *bool                                `json:"twoToRelease"`
 }
 
 // change is a policy that is wanted, and what is in force with it.
 type change struct {
-	from  account.Policy
-	after retention.InForce
-	wait  time.Duration // of the account from now on
-	waits time.Duration // what this change hides
+	from, after account.Policy
+	rules       []vault.RuleView
+	waits       time.Duration // what this change hides
 }
 
 func impossible(says string) error { return fault.New(fault.Invalid, "policy_not_possible", says) }
 
+// Bounds of what a rule asks for and of how many destinations are waited for.
+const (
+	maxMarked   = 200 // characters
+	maxRequired = 10
+)
+
 // wants reads a policy that an administrator asks for.
-func (d *desk) wants(w Wanted) (next retention.Policy, wait time.Duration, err error) {
-	next = retention.Policy{Plan: d.ses.Policy.Plan, Shortened: map[retention.Kind]retention.Period{}}
+func (d *desk) wants(ctx context.Context, w Wanted) (next account.Policy, err error) {
+	next = d.ses.Policy
+	next.Policy = retention.Policy{
+		Plan: next.Plan, Shortened: map[retention.Kind]retention.Period{}, Cadences: map[retention.Kind]retention.Cadence{},
+		Unstored: map[retention.Kind]bool{}, Deadline: next.Deadline,
+	}
 	if w.Plan != nil {
 		next.Plan = *w.Plan
 	}
@@ -156,43 +133,141 @@ func (d *desk) wants(w Wanted) (next retention.Policy, wait time.Duration, err e
 		if text == nil {
 			continue
 		}
-		if next.Shortened[kind], err = retention.ParsePeriod(*text); err != nil {
-			return next, 0, impossible("A retention is an ISO 8601 duration of more than nothing, such as P30D or P3M.")
+		if next.Shortened[kind], err = period(*text); err != nil {
+			return next, err
 		}
+	}
+	for kind, cadence := range w.Cadence {
+		if next.Cadences[kind] = cadence; cadence == "" {
+			return next, impossible("A cadence is never, completion, hourly, daily or monthly.")
+		}
+	}
+	for kind, stored := range w.Store {
+		if next.Unstored[kind] = !stored; stored {
+			delete(next.Unstored, kind)
+			if !slices.Contains(retention.Kinds(), kind) {
+				return next, impossible("What is stored are chats, tickets and facts.")
+			}
+		}
+	}
+	for _, rule := range w.Rules {
+		r, err := d.rule(rule)
+		if err != nil {
+			return next, err
+		}
+		next.Rules = append(next.Rules, r)
+	}
+	if next.Deadline, err = hours(w.DeadlineHours, next.Deadline, 1, retention.MaxDeadline, "deadline of deliveries"); err != nil {
+		return next, err
+	}
+	if next.Wait, err = hours(w.WaitHours, next.Wait, 0, account.MaxWait, "wait"); err != nil {
+		return next, err
+	}
+	if w.TwoToRelease != nil {
+		if next.TwoToRelease && !*w.TwoToRelease && len(next.Holds) > 0 {
+			return next, ErrHoldsInForce
+		}
+		next.TwoToRelease = *w.TwoToRelease
 	}
 	if err := next.Check(d.Floor); err != nil {
-		return next, 0, impossible(err.Error())
+		return next, impossible(err.Error())
 	}
-	wait = d.ses.Policy.Wait
-	if w.WaitHours != nil {
-		if *w.WaitHours < 0 || *w.WaitHours > int(account.MaxWait/time.Hour) {
-			return next, 0, impossible(fmt.Sprintf("The wait is 0 to %d hours.", int(account.MaxWait/time.Hour)))
-		}
-		wait = time.Duration(*w.WaitHours) * time.Hour
-	}
-	return next, wait, nil
+	next.Required, err = d.required(ctx, w.Required)
+	return next, err
 }
 
-// change makes what would be in force. Of two waits the longer counts, so that nobody takes away the way back of a change in
-// the change itself; what a smaller plan hides waits for at least thirty days.
-func (d *desk) change(ctx context.Context, next retention.Policy, wait time.Duration, now time.Time) (change, error) {
-	from := d.ses.Policy
-	c := change{from: from, wait: wait, waits: max(from.Wait, wait)}
-	if from.Plan == retention.Enterprise && next.Plan != from.Plan {
-		c.waits = max(c.waits, account.DowngradeWait)
+func period(text string) (retention.Period, error) {
+	p, err := retention.ParsePeriod(text)
+	if err != nil {
+		return p, impossible("A retention is an ISO 8601 duration of more than nothing, such as P30D or P3M.")
 	}
-	made := map[retention.Kind][]retention.Cohort{}
-	for _, kind := range retention.Kinds() {
+	return p, nil
+}
+
+func hours(said *int, as time.Duration, least int, most time.Duration, name string) (time.Duration, error) {
+	if said == nil {
+		return as, nil
+	}
+	if *said < least || *said > int(most/time.Hour) {
+		return as, impossible(fmt.Sprintf("The %s is %d to %d hours.", name, least, int(most/time.Hour)))
+	}
+	return time.Duration(*said) * time.Hour, nil
+}
+
+// rule reads a rule.
+func (d *desk) rule(v vault.RuleView) (r retention.Rule, err error) {
+	field, value, ok := v.Field()
+	if !ok || utf8.RuneCountInString(value) > maxMarked || strings.TrimSpace(value) == "" {
+		return r, impossible(fmt.Sprintf("A rule is about one tag, one department or one source, of at most %d characters.", maxMarked))
+	}
+	r = retention.Rule{Name: v.Name, Kinds: v.Kinds, Mark: d.ses.Mark(field, value), Cadence: v.Cadence, Unstored: v.Store != nil && !*v.Store}
+	if v.Retention != "" {
+		r.Keeps, err = period(v.Retention)
+	}
+	return r, err
+}
+
+// required reads which destinations are waited for: those that there are, and to which the kind goes.
+func (d *desk) required(ctx context.Context, said map[retention.Kind][]string) (map[retention.Kind][]string, error) {
+	if len(said) == 0 {
+		return nil, nil
+	}
+	all, err := d.book.Destinations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wrong := impossible(fmt.Sprintf("What is required of chats and tickets are up to %d destinations, such as mail:archive, that there are and that "+
+		"take the kind, each once.", maxRequired))
+	required := map[retention.Kind][]string{}
+	for kind, names := range said {
+		if !slices.Contains(retention.Conversations(), kind) || len(names) > maxRequired {
+			return nil, wrong
+		}
+		for i, name := range names {
+			takes := func(to mailbox.Destination) bool { return to.InLedger() == name && to.Takes(kind) }
+			if slices.Contains(names[:i], name) || !slices.ContainsFunc(all, takes) {
+				return nil, wrong
+			}
+		}
+		if len(names) > 0 {
+			required[kind] = slices.Sorted(slices.Values(names))
+		}
+	}
+	return required, nil
+}
+
+// made are the cohorts that there are, and up to when nothing is left of what was over for good.
+func (d *desk) made(ctx context.Context) (made map[retention.Kind][]retention.Cohort, swept time.Time, err error) {
+	made = map[retention.Kind][]retention.Cohort{}
+	for i, kind := range retention.Kinds() {
 		cohorts, err := d.ses.Cohorts(ctx, kind)
 		if err != nil {
-			return c, err
+			return nil, swept, err
 		}
 		for _, cohort := range cohorts.List {
 			made[kind] = append(made[kind], cohort.Cohort)
 		}
+		if i == 0 || cohorts.Swept.Before(swept) {
+			swept = cohorts.Swept
+		}
+	}
+	return made, swept, nil
+}
+
+// change makes what would be in force. Of two waits the longer counts, so that nobody takes away the way back of a change in
+// the change itself; what a smaller plan hides waits for at least thirty days.
+func (d *desk) change(ctx context.Context, next account.Policy, rules []vault.RuleView, now time.Time) (change, error) {
+	from := d.ses.Policy
+	c := change{from: from, after: next, rules: rules, waits: max(from.Wait, next.Wait)}
+	if from.Plan == retention.Enterprise && next.Plan != from.Plan {
+		c.waits = max(c.waits, account.DowngradeWait)
+	}
+	made, swept, err := d.made(ctx)
+	if err != nil {
+		return c, err
 	}
 	// What purge destroys at this moment by the policy before is gone under the one that follows.
-	c.after = from.Change(next, from.Zone, made, now.Add(margin), max(0, c.waits-margin))
+	c.after.InForce = from.Change(next.Policy, made, swept, now.Add(margin), max(0, c.waits-margin))
 	return c, nil
 }
 
@@ -247,7 +322,7 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	next, wait, err := d.wants(in.Wanted)
+	next, err := d.wants(ctx, in.Wanted)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -256,11 +331,11 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	if err != nil || asOf.After(now) || now.Sub(asOf) > 24*time.Hour {
 		return 0, nil, ErrPreviewChanged
 	}
-	c, err := d.change(ctx, next, wait, now)
+	c, err := d.change(ctx, next, in.Rules, now)
 	if err != nil {
 		return 0, nil, err
 	}
-	if len(c.after.Earlier) > maxEarlier {
+	if len(c.after.Earlier) > maxEarlier || len(c.after.Ended) > maxEarlier {
 		return 0, nil, ErrPolicyOften
 	}
 	// What is hidden now counts, and not what was when the preview was made: a day may have ended since.
@@ -310,7 +385,13 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	c, err := d.change(ctx, before.Policy, before.Wait, now)
+	rules, err := d.ses.Rules(before)
+	if err != nil {
+		return 0, nil, err
+	}
+	next := last
+	next.Policy, next.Wait, next.Required = before.Policy, before.Wait, before.Required
+	c, err := d.change(ctx, next, rules, now)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -319,41 +400,73 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 
 // put makes a policy the one in force, in one transaction with its version, if the one that it was made from still is.
 func (d *desk) put(ctx context.Context, action string, c change, undo, now time.Time, reason string) (int, any, error) {
-	p := c.from
-	p.Version++
-	p.InForce, p.Wait, p.UndoUntil = c.after, c.wait, undo
+	p := c.after
+	p.Version, p.UndoUntil = c.from.Version+1, undo
 	p.By, p.At, p.Reason = "token:"+d.actor, now, ""
 	p.Sealed = d.ses.Key.Wrap(account.PolicyPlace(d.ses.Account, p.Version), []byte(reason))
-	told, err := d.told(p)
+	var err error
+	if p.SealedRules, err = d.ses.SealRules(p.Version, c.rules); err != nil {
+		return 0, nil, err
+	}
+	told, err := d.ses.PolicyView(p)
 	if err != nil {
 		return 0, nil, err
 	}
 	if err := d.audit(ctx, action, fmt.Sprintf("version=%d", p.Version), 0); err != nil {
 		return 0, nil, err
 	}
-	row := func(sk string) attr.Item {
-		item := p.Item()
-		item["pk"], item["sk"] = attr.S(account.Partition(d.ses.Account)), attr.S(sk)
-		return item
-	}
-	_, err = d.Store.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Put: &types.Put{
-			TableName: &d.Store.Tables.Control, Item: row(account.PolicyKey),
-			ConditionExpression:       aws.String("#version = :version"),
-			ExpressionAttributeNames:  map[string]string{"#version": "version"},
-			ExpressionAttributeValues: attr.Item{":version": attr.N(c.from.Version)},
-		}},
-		{Put: &types.Put{
-			TableName: &d.Store.Tables.Control, Item: row(account.PolicyVersionKey(p.Version)),
-			ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}},
+	p.Fence++
+	version := p.Item()
+	version["pk"], version["sk"] = attr.S(account.Partition(d.ses.Account)), attr.S(account.PolicyVersionKey(p.Version))
+	p.Fence--
+	return http.StatusOK, told, d.putInForce(ctx, c.from, p, types.TransactWriteItem{Put: &types.Put{
+		TableName: &d.Store.Tables.Control, Item: version, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}})
-	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
-		for _, reason := range canceled.CancellationReasons {
-			if code := aws.ToString(reason.Code); code == "ConditionalCheckFailed" || code == "TransactionConflict" {
-				return 0, nil, ErrPolicyMoved
-			}
+}
+
+// tries is how often a change is tried that a run of purge is in the way of.
+const tries = 10
+
+// putInForce makes a policy the one in force, with more writes, if the one that it was made from still is. Whoever destroys by
+// that one can do so no more.
+func (d *desk) putInForce(ctx context.Context, from, p account.Policy, more ...types.TransactWriteItem) error {
+	p.Fence = from.Fence + 1
+	item := p.Item()
+	item["pk"], item["sk"] = attr.S(account.Partition(d.ses.Account)), attr.S(account.PolicyKey)
+	in := &types.Put{
+		TableName: &d.Store.Tables.Control, Item: item, ConditionExpression: aws.String("#version = :version AND fence = :fence"),
+		ExpressionAttributeNames:  map[string]string{"#version": "version"},
+		ExpressionAttributeValues: attr.Item{":version": attr.N(from.Version), ":fence": attr.N(from.Fence)},
+	}
+	if from.Fence == 0 {
+		in.ConditionExpression = aws.String("#version = :version AND attribute_not_exists(fence)")
+		delete(in.ExpressionAttributeValues, ":fence")
+	}
+	writes := append([]types.TransactWriteItem{{Put: in}, vault.MoveFence(d.Store.Tables.Control, d.ses.Account, from.Fence)}, more...)
+	return d.transact(ctx, writes, ErrPolicyMoved)
+}
+
+// transact writes, and answers a fault where a condition is false. Where another transaction is in the way, it waits for it.
+func (d *desk) transact(ctx context.Context, writes []types.TransactWriteItem, moved error) error {
+	for try := 1; ; try++ {
+		_, err := d.Store.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+		if !ok {
+			return err
+		}
+		codes := vault.Codes(canceled, len(writes))
+		switch {
+		case slices.Contains(codes, "ConditionalCheckFailed"):
+			return moved
+		case !slices.Contains(codes, "TransactionConflict") || try == tries:
+			return edge.ErrUnavailable.Because(err)
+		}
+		pause := time.NewTimer(time.Duration(try) * 20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
 		}
 	}
-	return http.StatusOK, told, err
 }

@@ -154,20 +154,9 @@ func (r *run) policies(ctx context.Context, out *set) error {
 		if err != nil {
 			return err
 		}
-		v, keeps := plain(row), map[string]string{}
-		for _, kind := range retention.Kinds() {
-			keeps[string(kind)] = p.Keeps(kind).String()
-		}
-		v["retention"] = keeps
-		if len(p.Sealed) > 0 {
-			reason, err := ses.Key.Unwrap(account.PolicyPlace(r.job.Account, p.Version), p.Sealed)
-			if err != nil {
-				return err
-			}
-			v["reason"] = string(reason)
-		}
-		for _, name := range []string{"earlier", "gone", "reasonSealed", "undoUntil"} { // what is in force, not what was wanted
-			delete(v, name)
+		v, err := ses.PolicyView(p)
+		if err != nil {
+			return err
 		}
 		if err := line(out, v); err != nil {
 			return err

@@ -21,6 +21,9 @@ var errMoving = errors.New("ingest: the conversation keeps moving")
 
 // store writes one event so that no settling can miss it; package vault draws the protocol.
 func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
+	if ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)) {
+		return false, nil // the account does not store it
+	}
 	record := ses.Index.RecordID(e.Source, e.Kind, e.Conversation)
 	if t, ok := whole(e); ok {
 		if ok, err := h.record(ctx, ses, record, e, t); ok || err != nil {
@@ -121,7 +124,7 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
 		_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: &h.Store.Tables.Keys, Item: row.Item(), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+			TableName: &h.Store.Tables.Keys, Item: row.New(), ConditionExpression: aws.String("attribute_not_exists(pk)"),
 		})
 		if vault.IsConditionFailed(err) {
 			continue
@@ -147,7 +150,7 @@ func choose(rows []vault.Row, e conversation.Event) (row vault.Row, begin bool) 
 		if older && e.Time.Before(r.Since) && !e.Time.After(reopenable(rows[i+1])) {
 			continue
 		}
-		over := r.State == vault.Destroyed && e.Time.After(r.Known) ||
+		over := (r.State == vault.Destroyed || !r.Hand.IsZero()) && e.Time.After(r.Known) ||
 			r.State == vault.Settled && len(e.Entries) > 0 && e.Time.After(reopenable(r))
 		switch {
 		case over && i == 0:

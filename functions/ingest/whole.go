@@ -41,7 +41,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	}
 	row := ses.NewRow(id, e.Kind, 1, e.Time.Time)
 	row.State, row.Cohort = vault.Settling, cohort.ID
-	item := row.Item()
+	item := row.New()
 	item["cohort"], item["listing"] = attr.S(row.Cohort), attr.S(row.Listing())
 	item["factCohort"] = attr.S(joined[retention.Fact].ID) // where an interrupted one may have left a fact
 	item["position"] = attr.S(vault.Position(t.Anchor.Time, row.ID, row.Incarnation))
@@ -55,6 +55,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 		return false, err
 	}
 	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
+	ses.Stands(&row, t)
 	pointers := ses.Pointers(t)
 	_, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
 	if err == nil {
@@ -79,15 +80,17 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 // commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
 // where that settling has begun already, it may not have, and ok is false.
 func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
+	values := attr.Item{
+		":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
+		":bytes": attr.N(size), ":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(row.SettledAt),
+	}
+	standing, remove := row.Standing(values)
 	_, err = h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: row.Key(),
-		UpdateExpression:         aws.String("SET #state = :settled, revision = :one, factCohort = :factCohort, known = :known, settledAt = :now, #bytes = :bytes"),
+		UpdateExpression: aws.String("SET #state = :settled, revision = :one, factCohort = :factCohort, known = :known, settledAt = :now, #bytes = :bytes, " +
+			standing + " REMOVE " + remove),
 		ConditionExpression:      aws.String("generation = :generation AND #state = :settling"),
-		ExpressionAttributeNames: map[string]string{"#state": "state", "#bytes": "bytes"},
-		ExpressionAttributeValues: attr.Item{
-			":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
-			":bytes": attr.N(size), ":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(h.Store.Now()),
-		},
+		ExpressionAttributeNames: map[string]string{"#state": "state", "#bytes": "bytes"}, ExpressionAttributeValues: values,
 	})
 	if !vault.IsConditionFailed(err) {
 		return err == nil, err

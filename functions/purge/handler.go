@@ -8,11 +8,14 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -22,7 +25,22 @@ type Deps struct {
 	Store *vault.Store
 	// Floor is the shortest retention there can be: a row that says less is a mistake, and nothing is destroyed by it.
 	Floor retention.Floor
+	Stage string
+	// Chain states what was destroyed, Archive keeps it where nobody can delete it.
+	Chain   *chain.Chain
+	Archive interface {
+		Put(ctx context.Context, name string, body []byte) error
+	}
+	// Extracts are those of administrators, which must not outlive what they hold.
+	Extracts interface {
+		DeleteAll(ctx context.Context, prefix string) error
+	}
+	// Pace is how many items are deleted in a second at most; zero is no bound.
+	Pace int
 }
+
+// pace is a quarter of the writes that a new table takes in a second, and all that one partition takes.
+const pace = 1_000
 
 // Handler purges.
 type Handler struct{ Deps }
@@ -32,19 +50,26 @@ func New(deps Deps) *Handler { return &Handler{deps} }
 
 // Build makes the handler of the deployed function; it is the only place that names clients of AWS.
 func Build() (*Handler, error) {
-	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET")
+	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "RECEIPTS_BUCKET", "EXPORTS_BUCKET",
+		"SIGNING_KEY_ID")
 	if err != nil {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	return New(Deps{Floor: retention.FloorOf(env["STAGE"]), Store: &vault.Store{
-		DB: dynamodb.NewFromConfig(cfg), Now: time.Now, // no ring: this function opens nothing
-		Tables: vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
-		Objects: &vault.Objects{
-			Bucket: env["OBJECTS_BUCKET"],
-			Client: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() }),
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
+	db := dynamodb.NewFromConfig(cfg)
+	return New(Deps{
+		Floor: retention.FloorOf(env["STAGE"]), Stage: env["STAGE"], Pace: pace,
+		Store: &vault.Store{
+			DB: db, Now: time.Now, // no ring: this function opens nothing
+			Tables:  vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+			Objects: &vault.Objects{Bucket: env["OBJECTS_BUCKET"], Client: objects},
 		},
-	}}), nil
+		Chain: &chain.Chain{
+			DB: db, Table: env["CONTROL_TABLE"], Signer: chain.NewKMS(kms.NewFromConfig(cfg), env["SIGNING_KEY_ID"]), Now: time.Now,
+		},
+		Archive: Bucket{objects, env["RECEIPTS_BUCKET"]}, Extracts: Bucket{objects, env["EXPORTS_BUCKET"]},
+	}), nil
 }
 
 // Request is what the schedule sends.
@@ -63,20 +88,35 @@ type Report struct {
 	Facts         int `json:"facts"`
 	Items         int `json:"items"`
 	Objects       int `json:"objects"`
+	// Receipts state what was destroyed; Extracts held something of it and went too.
+	Receipts int `json:"receipts"`
+	Extracts int `json:"extracts"`
 	// Failures name accounts and cohorts; the next run takes them up.
 	Failures []string `json:"failures"`
 }
 
-// Handle reads the request.
+// Handle tells the triggers apart: the schedules' inputs have an action.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil || req.Action != "purge" {
-		return nil, errors.New(`the request must be {"action": "purge"}, with an account or without`)
+	var req struct {
+		Request
+		events.SQSEvent
 	}
-	report, err := h.Purge(ctx, req)
+	if err := json.Unmarshal(raw, &req); err != nil {
+		return nil, errors.New("neither a batch of the queue nor an action")
+	}
+	switch {
+	case req.Action == "drift" && req.Account == "":
+		return h.Drift(ctx)
+	case req.Action == "" && req.Records != nil:
+		return h.Batch(ctx, req.SQSEvent)
+	case req.Action != "purge":
+		return nil, errors.New(`the request must be {"action": "purge"}, with an account or without, or {"action": "drift"}`)
+	}
+	report, err := h.Purge(ctx, req.Request)
 	slog.InfoContext(ctx, "purged", slog.Int("accounts", report.Accounts), slog.Int("cohorts", report.Cohorts),
 		slog.Int("waiting", report.Waiting), slog.Int("conversations", report.Conversations), slog.Int("facts", report.Facts),
-		slog.Int("items", report.Items), slog.Int("objects", report.Objects), slog.Int("failures", len(report.Failures)))
+		slog.Int("items", report.Items), slog.Int("objects", report.Objects), slog.Int("receipts", report.Receipts),
+		slog.Int("extracts", report.Extracts), slog.Int("failures", len(report.Failures)))
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +130,14 @@ func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) 
 // that a large account keeps nobody's data readable for longer.
 func (h *Handler) Purge(ctx context.Context, req Request) (Report, error) {
 	report := Report{Failures: []string{}}
-	for _, step := range []func(context.Context, *vault.Session, *Report) error{h.keys, h.rest} {
+	fences := map[string]*vault.Fence{}
+	for _, step := range []func(*run, context.Context) error{(*run).keys, (*run).rest} {
 		report.Accounts = 0
 		purge := func(account string) (bool, error) {
 			report.Accounts++
-			ses, err := h.open(ctx, account)
+			err := h.step(ctx, account, fences, &report, step)
 			if errors.Is(err, vault.ErrNoAccount) && req.Account != "" {
 				return false, err
-			}
-			if err == nil {
-				err = step(ctx, ses, &report)
 			}
 			if err != nil {
 				report.Failures = append(report.Failures, account)
@@ -118,6 +156,35 @@ func (h *Handler) Purge(ctx context.Context, req Request) (Report, error) {
 		}
 	}
 	return report, nil
+}
+
+// moves bounds how often a step begins again because the policy, or a hold, changed under it.
+const moves = 5
+
+// step does a step of one account, by the policy as it is. Where another run has taken over, that one goes on.
+func (h *Handler) step(ctx context.Context, account string, fences map[string]*vault.Fence, report *Report, step func(*run, context.Context) error) error {
+	for range moves {
+		ses, err := h.open(ctx, account)
+		if err != nil {
+			return err
+		}
+		r := &run{Handler: h, ses: ses, report: report, fence: fences[account]}
+		err = step(r, ctx)
+		fences[account] = r.fence
+		if !errors.Is(err, vault.ErrFence) {
+			return err
+		}
+		if r.fence != nil {
+			now, err := ses.JoinFence(ctx)
+			if err == nil && now.Run != r.fence.Run {
+				return nil
+			}
+			if err != nil && !errors.Is(err, vault.ErrFence) {
+				return err
+			}
+		}
+	}
+	return vault.ErrFence
 }
 
 func (h *Handler) open(ctx context.Context, account string) (*vault.Session, error) {

@@ -2,15 +2,18 @@ package purge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -22,84 +25,166 @@ const grace = 10 * time.Minute
 // kinds are what is purged.
 var kinds = retention.Kinds()
 
-// keys destroys the keys of every cohort whose time is over.
-func (h *Handler) keys(ctx context.Context, ses *vault.Session, report *Report) error {
+// most is how many conversations lose their keys before they are stated and deleted: what a process remembers of them.
+const most = 20_000
+
+// run is the purging of one account.
+type run struct {
+	*Handler
+	ses    *vault.Session
+	report *Report
+	id     string
+	fence  *vault.Fence
+	// gone is what has lost its keys and is neither stated nor deleted yet, of this run and of those that were interrupted.
+	gone []vault.Doomed
+	// doomed counts what this pass has taken the keys of; full says that there was more.
+	doomed int
+	full   bool
+	seen   map[string]bool
+	facts  []factsOf
+	hands  []attr.Item // the wishes of administrators that are fulfilled
+	// held says of a kind that something stays because it is held.
+	held map[retention.Kind]bool
+}
+
+// newID names a run. It begins with the time, for whoever reads the rows.
+func (r *run) newID() string {
+	return r.Store.Now().UTC().Format("20060102T150405") + "-" + strings.ToLower(rand.Text()[:10])
+}
+
+// hold takes the fence, once something is to be destroyed.
+func (r *run) hold(ctx context.Context) (vault.Fence, error) {
+	if r.fence == nil || r.fence.N != r.ses.Policy.Fence {
+		r.id = r.newID()
+		f, err := r.ses.TakeFence(ctx, r.id)
+		if err != nil {
+			return f, err
+		}
+		r.fence = &f
+	}
+	return *r.fence, nil
+}
+
+// The acts of a run: what is destroyed for different reasons is stated apart.
+func actOf(id string, why retention.Why) string {
+	switch why {
+	case retention.Why(retention.Completion):
+		return id + "/" + string(receipt.Completion)
+	case vault.Hand:
+		return id + "/" + string(receipt.ByHand)
+	case vault.Closing:
+		return id + "/" + string(receipt.Closure)
+	}
+	return id
+}
+
+// ending says that something is destroyed now.
+func (r *run) ending(end retention.End) vault.Ending {
+	now := r.Store.Now()
+	if r.ses.Policy.Closed(now) {
+		end = retention.End{At: r.ses.Policy.Closes, Why: vault.Closing}
+	}
+	return vault.Ending{
+		Act: actOf(r.fence.Run, end.Why), Why: end.Why, Rule: end.Rule, Due: end.At, Policy: int64(r.ses.Policy.Version), At: now,
+	}
+}
+
+// keys destroys the keys of every cohort whose time is over; where the account's is, its own first.
+func (r *run) keys(ctx context.Context) error {
+	if now := r.Store.Now(); r.ses.Policy.Closed(now) {
+		gone, err := r.ses.KeysGone(ctx)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			f, err := r.hold(ctx)
+			if err == nil {
+				err = r.Store.EndAccount(ctx, f, now)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 	var failures []error
 	for _, kind := range kinds {
-		over, cohorts, err := h.over(ctx, ses, kind)
-		if err != nil || len(over) == 0 {
+		if err := r.keysOf(ctx, kind); errors.Is(err, vault.ErrFence) {
+			return err
+		} else if err != nil {
 			failures = append(failures, err)
-			continue
-		}
-		if until := over[0].End; until.After(cohorts.Destroyed) {
-			if err := h.mark(ctx, ses.Account, kind, until); err != nil {
-				failures = append(failures, err)
-				continue
-			}
-		}
-		going, err := h.goingOn(ctx, ses, kind)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		for _, c := range over {
-			switch {
-			case c.Destroyed():
-			case going[c.ID]:
-				report.Waiting++
-			default:
-				failures = append(failures, h.key(ctx, ses.Account, c, report))
-			}
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// over are the cohorts that may be destroyed or were, the one that ends last first. What only a change of the policy hides is
-// not among them while the change can be undone.
-func (h *Handler) over(ctx context.Context, ses *vault.Session, kind retention.Kind) ([]vault.Cohort, vault.Cohorts, error) {
-	cohorts, err := ses.Cohorts(ctx, kind)
+func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
+	cohorts, err := r.ses.Cohorts(ctx, kind)
 	if err != nil {
-		return nil, cohorts, err
+		return err
 	}
+	var until time.Time
 	var over []vault.Cohort
-	for _, c := range cohorts.List {
-		if c.Destroyed() || cohorts.Destroys(c.Cohort) {
+	held := false // an older one: nothing after it counts as destroyed together with what is before
+	for _, c := range slices.Backward(cohorts.List) {
+		if !c.Destroyed() && !cohorts.DestroysAll(c.Cohort) {
+			continue
+		}
+		if !c.Destroyed() && cohorts.MayHold(c.Cohort) {
+			held = true
+			continue
+		}
+		if !held {
+			until = vault.Latest(until, c.End)
+		}
+		if !c.Destroyed() {
 			over = append(over, c)
 		}
 	}
-	slices.SortStableFunc(over, func(a, b vault.Cohort) int { return b.End.Compare(a.End) })
-	return over, cohorts, nil
-}
-
-// rest destroys the own keys and deletes the items and objects of what is past its time.
-func (h *Handler) rest(ctx context.Context, ses *vault.Session, report *Report) error {
-	var failures []error
-	for _, kind := range retention.Conversations() {
-		failures = append(failures, h.unsettled(ctx, ses, kind, report))
-	}
-	for _, kind := range kinds {
-		over, _, err := h.over(ctx, ses, kind)
-		failures = append(failures, err)
-		for _, c := range over {
-			if err := h.cohort(ctx, ses, c, report); err != nil {
-				failures = append(failures, fmt.Errorf("cohort %s of %ss: %w", c.ID, kind, err))
-			}
-			if ctx.Err() != nil {
-				break
-			}
+	if until.After(cohorts.Destroyed) {
+		if err := r.mark(ctx, kind, "until", until); err != nil {
+			return err
 		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	going, err := r.goingOn(ctx, kind)
+	if err != nil {
+		return err
+	}
+	f, err := r.hold(ctx)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, c := range over {
+		if going[c.ID] {
+			r.report.Waiting++
+			continue
+		}
+		why := retention.Retention
+		if kind == retention.Fact {
+			why = cohorts.DestroyedBy(retention.OfFacts(c.Cohort, r.ses.Policy.Zone)).Why
+		}
+		ended, err := r.Store.EndCohort(ctx, f, c, r.ending(retention.End{At: cohorts.DestroysAllFrom(c.Cohort), Why: why}))
+		if errors.Is(err, vault.ErrFence) {
+			return err
+		}
+		if ended {
+			r.report.Cohorts++
+		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
 
-// mark says up to when everything of a kind is destroyed; it never goes back.
-func (h *Handler) mark(ctx context.Context, account string, kind retention.Kind, until time.Time) error {
-	_, err := h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &h.Store.Tables.Keys, Key: vault.DestroyedKeyItem(account, kind),
+// mark says up to when everything of a kind is destroyed, or swept; it never goes back.
+func (r *run) mark(ctx context.Context, kind retention.Kind, name string, until time.Time) error {
+	_, err := r.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &r.Store.Tables.Keys, Key: vault.DestroyedKeyItem(r.ses.Account, kind),
 		UpdateExpression:          aws.String("SET #until = :until"),
 		ConditionExpression:       aws.String("attribute_not_exists(#until) OR #until < :until"),
-		ExpressionAttributeNames:  map[string]string{"#until": "until"},
+		ExpressionAttributeNames:  map[string]string{"#until": name},
 		ExpressionAttributeValues: attr.Item{":until": attr.Time(until)},
 	})
 	if vault.IsConditionFailed(err) {
@@ -109,73 +194,92 @@ func (h *Handler) mark(ctx context.Context, account string, kind retention.Kind,
 }
 
 // goingOn are the cohorts in which conversations stand that were settled there and go on again.
-func (h *Handler) goingOn(ctx context.Context, ses *vault.Session, kind retention.Kind) (map[string]bool, error) {
+func (r *run) goingOn(ctx context.Context, kind retention.Kind) (map[string]bool, error) {
 	cohorts := map[string]bool{}
-	err := h.rows(ctx, ses, vault.Range{Listing: vault.OpenListing(ses.Account, kind)}, func(r vault.Row) error {
-		if r.Cohort != "" && r.State != vault.Destroyed {
-			cohorts[r.Cohort] = true
+	err := r.rows(ctx, vault.Range{Listing: vault.OpenListing(r.ses.Account, kind)}, nil, func(row vault.Row) error {
+		if row.Cohort != "" && row.State != vault.Destroyed {
+			cohorts[row.Cohort] = true
 		}
 		return nil
 	})
 	return cohorts, err
 }
 
-func (h *Handler) cohort(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) error {
-	clear := h.conversations
-	if c.Kind == retention.Fact {
-		clear = h.facts
+// rest destroys the own keys of what is past its time, states what was destroyed and deletes it.
+func (r *run) rest(ctx context.Context) error {
+	for {
+		r.gone, r.facts, r.hands, r.doomed, r.full = nil, nil, nil, 0, false
+		r.seen, r.held = map[string]bool{}, map[retention.Kind]bool{}
+		err := r.find(ctx)
+		if errors.Is(err, vault.ErrFence) || ctx.Err() != nil {
+			return err
+		}
+		// What was found is stated and deleted, whatever else could not be read.
+		stated := r.state(ctx)
+		if stated == nil {
+			stated = r.clean(ctx)
+		}
+		if err = errors.Join(err, stated); err != nil || !r.full {
+			return errors.Join(err, r.last(ctx, err == nil))
+		}
+		r.fence = nil // what follows is another act
 	}
-	left, err := clear(ctx, ses, c, report)
-	if err != nil || left > 0 || !c.Destroyed() || h.Store.Now().Sub(c.DestroyedAt) < grace {
-		return err
-	}
-	_, err = h.Store.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &h.Store.Tables.Keys, Key: vault.CohortKeyItem(ses.Account, c.Kind, c.ID),
-		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
-		ExpressionAttributeNames: map[string]string{"#key": "key"},
-	})
-	if vault.IsConditionFailed(err) {
-		return nil
-	}
-	return err
 }
 
-// key removes a cohort's key.
-func (h *Handler) key(ctx context.Context, account string, c vault.Cohort, report *Report) error {
-	_, err := h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &h.Store.Tables.Keys, Key: vault.CohortKeyItem(account, c.Kind, c.ID),
-		UpdateExpression:          aws.String("SET destroyedAt = :now REMOVE #key"),
-		ConditionExpression:       aws.String("attribute_exists(#key)"),
-		ExpressionAttributeNames:  map[string]string{"#key": "key"},
-		ExpressionAttributeValues: attr.Item{":now": attr.Time(h.Store.Now())},
-	})
-	if vault.IsConditionFailed(err) {
-		return nil // another run was faster
+// find takes the own keys of everything that is past its time and lists all that has lost its keys.
+func (r *run) find(ctx context.Context) error {
+	failures := []error{r.byHand(ctx)}
+	for _, kind := range retention.Conversations() {
+		failures = append(failures, r.unsettled(ctx, kind))
 	}
-	if err == nil {
-		report.Cohorts++
+	for _, kind := range kinds {
+		cohorts, err := r.ses.Cohorts(ctx, kind)
+		failures = append(failures, err)
+		for _, c := range cohorts.List {
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case kind == retention.Fact && c.Destroyed():
+				err = r.listFacts(ctx, c)
+			case kind == retention.Fact:
+				err = nil
+			case c.Destroyed(), cohorts.DestroysAll(c.Cohort), !r.ses.Policy.Single(kind) && cohorts.Begins(c.Cohort):
+				err = r.cohort(ctx, cohorts, c)
+			default:
+				err = nil
+			}
+			if errors.Is(err, vault.ErrFence) {
+				return err
+			}
+			if err != nil {
+				failures = append(failures, fmt.Errorf("cohort %s of %ss: %w", c.ID, kind, err))
+			}
+		}
 	}
-	return err
+	return errors.Join(failures...)
 }
 
 // page is how many rows are read together.
 const page = 100
 
-// rows hands out the rows of a range of the index, a page at a time.
-func (h *Handler) rows(ctx context.Context, ses *vault.Session, in vault.Range, each func(vault.Row) error) error {
+// rows hands out the rows of a range of the index that are wanted, a page at a time.
+func (r *run) rows(ctx context.Context, in vault.Range, wanted func(vault.Listed) bool, each func(vault.Row) error) error {
 	var places []vault.Place
 	flush := func() error {
-		rows, err := ses.RowsAt(ctx, places)
+		rows, err := r.ses.RowsAt(ctx, places)
 		places = places[:0]
-		for _, r := range rows {
-			if err = errors.Join(err, each(r)); err != nil {
+		for _, row := range rows {
+			if err = errors.Join(err, each(row)); err != nil {
 				break
 			}
 		}
 		return err
 	}
-	err := h.Store.Places(ctx, in, func(p vault.Place, _ string) (bool, error) {
-		if places = append(places, p); len(places) == page {
+	err := r.Store.Listed(ctx, in, func(l vault.Listed) (bool, error) {
+		if wanted != nil && !wanted(l) {
+			return true, nil
+		}
+		if places = append(places, l.Place); len(places) == page {
 			return true, flush()
 		}
 		return true, nil
@@ -186,73 +290,147 @@ func (h *Handler) rows(ctx context.Context, ses *vault.Session, in vault.Range, 
 	return flush()
 }
 
-func (h *Handler) destroy(ctx context.Context, r vault.Row, report *Report) error {
-	d, ok, err := h.Store.Destroy(ctx, r)
-	report.Items, report.Objects = report.Items+d.Items, report.Objects+d.Objects
-	if ok {
-		report.Conversations++
+// end takes the own keys of rows.
+func (r *run) end(ctx context.Context, doomed []vault.Doomed) error {
+	if room := most - r.doomed; len(doomed) > room {
+		doomed, r.full = doomed[:max(0, room)], true
+	}
+	if len(doomed) == 0 {
+		return nil
+	}
+	f, err := r.hold(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range doomed {
+		doomed[i].Ending = r.ending(retention.End{At: doomed[i].Due, Why: doomed[i].Why, Rule: doomed[i].Rule})
+	}
+	ended, err := r.Store.End(ctx, f, doomed)
+	r.doomed += len(ended)
+	for _, d := range ended {
+		r.ended(d.Row)
 	}
 	return err
 }
 
-// conversations destroys every conversation of a cohort and answers how many there were.
-func (h *Handler) conversations(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) (n int, err error) {
-	for shard := range vault.Shards {
-		in := vault.Range{Listing: vault.CohortListing(ses.Account, c.Kind, c.ID, shard)}
-		err := h.rows(ctx, ses, in, func(r vault.Row) error {
-			if r.Cohort != c.ID || !r.InCohort() {
-				return nil // it goes on again, and its old place is still in the index
-			}
-			n++
-			return h.destroy(ctx, r, report)
-		})
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+// doom is a row with when and why it ends.
+func doom(row vault.Row, end retention.End) vault.Doomed {
+	return vault.Doomed{Row: row, Ending: vault.Ending{Due: end.At, Why: end.Why, Rule: end.Rule}}
 }
 
-// unsettled destroys open conversations that are past their time: settling has not got to them, or cannot. The last that
-// came in counts, which is never before the anchor.
-func (h *Handler) unsettled(ctx context.Context, ses *vault.Session, kind retention.Kind, report *Report) error {
-	cohorts, err := ses.CohortAt(ctx, kind, "")
+// ended takes up a row that has lost its keys already.
+func (r *run) ended(row vault.Row) {
+	id := vault.ID(row.ID, row.Incarnation)
+	if r.seen[id] {
+		return
+	}
+	r.seen[id] = true
+	r.gone = append(r.gone, vault.Doomed{Row: row, Ending: row.Ending})
+}
+
+// cohort takes the own keys of what is over in a cohort.
+func (r *run) cohort(ctx context.Context, cohorts vault.Cohorts, c vault.Cohort) error {
+	now := r.Store.Now()
+	destroys := func(it retention.Item) bool { return c.Destroyed() || cohorts.Destroys(it) }
+	left := 0
+	for shard := range vault.Shards {
+		var doomed []vault.Doomed
+		in := vault.Range{Listing: vault.CohortListing(r.ses.Account, c.Kind, c.ID, shard)}
+		err := r.rows(ctx, in, func(l vault.Listed) bool {
+			left++
+			it := l.Item(c.Kind, c.Cohort)
+			if !c.Destroyed() && cohorts.Held(it, now) && !now.Before(cohorts.DestroyedBy(it).At) {
+				r.held[c.Kind] = true
+			}
+			return l.State == vault.Destroyed || destroys(it)
+		}, func(row vault.Row) error {
+			switch {
+			case row.Cohort != c.ID || !row.InCohort(): // it goes on again, and its old place is still in the index
+			case row.State == vault.Destroyed:
+				r.ended(row)
+			case destroys(row.Item(c.Cohort)):
+				end := cohorts.DestroyedBy(row.Item(c.Cohort))
+				if c.Destroyed() {
+					end = retention.End{At: c.Ending.Due, Why: c.Ending.Why}
+				}
+				if doomed = append(doomed, doom(row, end)); len(doomed) == page {
+					err := r.end(ctx, doomed)
+					doomed = nil
+					return err
+				}
+			}
+			return nil
+		})
+		if err = errors.Join(err, r.end(ctx, doomed)); err != nil {
+			return err
+		}
+	}
+	if left > 0 || !c.Destroyed() || now.Sub(c.DestroyedAt) < grace {
+		return nil
+	}
+	return r.forget(ctx, c)
+}
+
+// forget removes the row of a cohort of which nothing is left.
+func (r *run) forget(ctx context.Context, c vault.Cohort) error {
+	_, err := r.Store.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &r.Store.Tables.Keys, Key: vault.CohortKeyItem(r.ses.Account, c.Kind, c.ID),
+		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
+		ExpressionAttributeNames: map[string]string{"#key": "key"},
+	})
+	if vault.IsConditionFailed(err) {
+		return nil
+	}
+	return err
+}
+
+// unsettled takes the keys of open conversations that are past their time: settling has not got to them, or cannot. The last
+// that came in counts, which is never before the anchor. What a hold may be about stays: nobody here can see whether it is.
+func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
+	cohorts, err := r.ses.CohortAt(ctx, kind, "")
 	if err != nil {
 		return err
 	}
-	over := func(at time.Time) bool {
-		return cohorts.Destroys(retention.CohortOf(at, ses.Policy.Keeps(kind), ses.Policy.Zone))
+	p := r.ses.Policy
+	in := vault.Range{Listing: vault.OpenListing(r.ses.Account, kind)}
+	if !p.Closed(r.Store.Now()) && p.Single(kind) && !p.Unstored[kind] {
+		// What was over before the policy became a longer one stays so.
+		in.Below = vault.Before(vault.Latest(r.Store.Now().Add(-p.Shortest(kind)), vault.Latest(p.Gone[kind], cohorts.Destroyed)))
 	}
-	// What was over before the policy became a longer one stays so.
-	below := vault.Latest(h.Store.Now().Add(-ses.Policy.Keeps(kind).AtLeast()), vault.Latest(ses.Policy.Gone[kind], cohorts.Destroyed))
-	in := vault.Range{Listing: vault.OpenListing(ses.Account, kind), Below: vault.Before(below)}
-	return h.rows(ctx, ses, in, func(r vault.Row) error {
-		last, err := h.Store.LastReceived(ctx, r)
+	var doomed []vault.Doomed
+	err = r.rows(ctx, in, nil, func(row vault.Row) error {
+		if row.State == vault.Destroyed {
+			r.ended(row)
+			return nil
+		}
+		last, err := r.Store.LastReceived(ctx, row)
 		if err != nil {
 			return err
 		}
-		if r.State != vault.Destroyed && !over(vault.Latest(last, r.Active)) {
+		of := retention.CohortOf(vault.Latest(last, row.Active), p.Keeps(kind), p.Zone)
+		if !cohorts.DestroysAll(of) || cohorts.MayHold(of) {
 			return nil
 		}
-		r.Known = vault.Latest(r.Known, last)
-		return h.destroy(ctx, r, report)
+		row.Known = vault.Latest(row.Known, last)
+		doomed = append(doomed, doom(row, retention.End{At: cohorts.DestroysAllFrom(of), Why: retention.Retention}))
+		return nil
 	})
+	return errors.Join(err, r.end(ctx, doomed))
 }
 
-// facts deletes every fact of a cohort and answers how many there were.
-func (h *Handler) facts(ctx context.Context, ses *vault.Session, c vault.Cohort, report *Report) (n int, err error) {
-	var keys []attr.Item
-	err = h.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &h.Store.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.FactPartition(ses.Account, c.ID))},
-	}, func(item attr.Item) (bool, error) {
-		keys = append(keys, item)
-		return true, nil
-	})
-	if err != nil {
-		return 0, err
+// last is what a run does when nothing is left to destroy: it says so, if all went well, and keeps the receipts where nobody
+// can delete them.
+func (r *run) last(ctx context.Context, well bool) error {
+	var failures []error
+	if well && len(r.ses.Policy.Ended) > 0 {
+		for _, kind := range kinds {
+			if !r.held[kind] {
+				failures = append(failures, r.mark(ctx, kind, "swept", r.ses.Opened()))
+			}
+		}
 	}
-	report.Facts, report.Items = report.Facts+len(keys), report.Items+len(keys)
-	return len(keys), h.Store.DeleteAll(ctx, h.Store.Tables.Records, keys)
+	if r.fence != nil {
+		failures = append(failures, r.archive(ctx))
+	}
+	return errors.Join(failures...)
 }

@@ -25,10 +25,11 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
+	queues := sqs.NewFromConfig(cfg)
 	return New(Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket),
-		Queue: sqsQueue{sqs.NewFromConfig(cfg), config.Queue},
-		Bus:   eventBus{eventbridge.NewFromConfig(cfg), config.Bus},
+		Queue: sqsQueue{queues, config.Queue}, Purge: sqsQueue{queues, config.PurgeQueue},
+		Bus: eventBus{eventbridge.NewFromConfig(cfg), config.Bus},
 	}), nil
 }
 
@@ -62,10 +63,10 @@ func (q sqsQueue) Send(ctx context.Context, references []vault.Reference) error 
 	}
 	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 	if err != nil {
-		return fmt.Errorf("send to settle queue: %w", err)
+		return fmt.Errorf("send to queue: %w", err)
 	}
 	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to settle queue: %d of %d refused", len(out.Failed), len(entries))
+		return fmt.Errorf("send to queue: %d of %d refused", len(out.Failed), len(entries))
 	}
 	return nil
 }

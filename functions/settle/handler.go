@@ -19,10 +19,12 @@ type Deps struct {
 	Store *vault.Store
 	Queue queue
 	Bus   bus
+	// Purge is the queue of what is to be kept no longer than until it completes.
+	Purge queue
 }
 
 type queue interface {
-	// Send sends references to the settle queue.
+	// Send sends up to ten references.
 	Send(context.Context, []vault.Reference) error
 }
 
@@ -108,5 +110,5 @@ func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) 
 
 // idleAfter is when a conversation counts as over; where an account keeps it for less than that, when its time is over.
 func idleAfter(ses *vault.Session, kind retention.Kind) time.Duration {
-	return min(retention.Idle(kind), ses.Policy.Keeps(kind).AtLeast())
+	return min(retention.Idle(kind), ses.Policy.Shortest(kind))
 }

@@ -31,7 +31,10 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 	}
 	switch row.State {
 	case vault.Destroyed:
-		_, _, err := h.Store.Destroy(ctx, row) // an interrupted destruction
+		if row.Ending.Act != "" {
+			return nil // purge states it, and then deletes it
+		}
+		_, err := h.Store.DeleteItems(ctx, row) // an interrupted destruction
 		return err
 	case vault.Settled:
 		return h.finish(ctx, ses, row) // an interrupted settling, or a message that came twice
@@ -42,6 +45,9 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.CohortOver {
+		return nil // purge destroys it and says so, or a hold keeps it as it is
 	}
 	if !h.over(ses, c) {
 		return h.touch(ctx, row, c.Anchor.Time)
@@ -104,7 +110,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	}
 	cohort, ok := joined[row.Kind]
 	if !ok {
-		return h.destroy(ctx, row)
+		return nil // as above, at this moment
 	}
 	revision := row.Revision
 	if c.News || revision == 0 || c.Record.Revision > revision { // the last: a settling was interrupted
@@ -122,7 +128,8 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err != nil {
 		return err
 	}
-	row.Revision, row.Cohort, row.FactCohort, row.SettledAt = revision, cohort.ID, factCohort, h.Store.Now()
+	row.Revision, row.Cohort, row.FactCohort = revision, cohort.ID, factCohort
+	ses.Stands(&row, c.Transcript)
 	if row, err = h.commit(ctx, row, c.Anchor.Time, size); err != nil {
 		return err
 	}
@@ -133,7 +140,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	slog.InfoContext(ctx, "settled", slog.String("record", row.ID), slog.Int("revision", revision), slog.Int("events", len(c.Events)))
-	return h.publish(ctx, row)
+	return h.publish(ctx, ses, row)
 }
 
 // raise begins a settling: what is written from now on belongs to the next generation, under its own key. A settling that
@@ -170,10 +177,11 @@ func (h *Handler) commit(ctx context.Context, row vault.Row, anchor time.Time, s
 		":position": attr.S(vault.Position(anchor, row.ID, row.Incarnation)),
 	}
 	names := map[string]string{"#state": "state", "#position": "position", "#bytes": "bytes"}
-	set := "SET own = :own, revision = :revision, cohort = :cohort, factCohort = :factCohort, known = :known, settledAt = :settledAt, #bytes = :bytes"
+	standing, remove := row.Standing(values)
+	set := "SET own = :own, revision = :revision, cohort = :cohort, factCohort = :factCohort, known = :known, settledAt = :settledAt, #bytes = :bytes, " + standing
 	update := &dynamodb.UpdateItemInput{
 		TableName: &h.Store.Tables.Keys, Key: row.Key(),
-		UpdateExpression:         aws.String(set + ", #state = :settled, listing = :listing, #position = :position"),
+		UpdateExpression:         aws.String(set + ", #state = :settled, listing = :listing, #position = :position REMOVE " + remove),
 		ConditionExpression:      aws.String("generation = :generation AND #state = :settling"),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	}
@@ -191,7 +199,7 @@ func (h *Handler) commit(ctx context.Context, row vault.Row, anchor time.Time, s
 	delete(values, ":settling")
 	delete(names, "#position")
 	values[":open"] = attr.S(vault.Open)
-	update.UpdateExpression, update.ConditionExpression = aws.String(set), aws.String("generation = :generation AND #state = :open")
+	update.UpdateExpression, update.ConditionExpression = aws.String(set+" REMOVE "+remove), aws.String("generation = :generation AND #state = :open")
 	if _, err := h.Store.DB.UpdateItem(ctx, update); err != nil {
 		return row, fmt.Errorf("commit: %w", err)
 	}
@@ -215,7 +223,7 @@ func (h *Handler) finish(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err := ses.DeleteObjects(ctx, rec.Replaced); err != nil {
 		return err
 	}
-	return h.publish(ctx, row)
+	return h.publish(ctx, ses, row)
 }
 
 func (h *Handler) deleteEvents(ctx context.Context, events []vault.StoredEvent) error {
@@ -231,12 +239,17 @@ func (h *Handler) deleteEvents(ctx context.Context, events []vault.StoredEvent) 
 	return h.Store.DeleteAll(ctx, h.Store.Tables.Records, keys)
 }
 
-func (h *Handler) publish(ctx context.Context, row vault.Row) error {
-	return h.Bus.Publish(ctx, Event{
+// publish says what has settled to whoever wants it, and to purge where it is to be kept no longer than that.
+func (h *Handler) publish(ctx context.Context, ses *vault.Session, row vault.Row) error {
+	ref := vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation}
+	err := h.Bus.Publish(ctx, Event{
 		ID:        fmt.Sprintf("%s/%s/%d", row.Account, vault.ID(row.ID, row.Incarnation), row.Revision),
-		Reference: vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation},
-		Revision:  row.Revision,
+		Reference: ref, Revision: row.Revision,
 	})
+	if err != nil || row.State != vault.Settled || !ses.CompletesNow(row) {
+		return err
+	}
+	return h.Purge.Send(ctx, []vault.Reference{ref})
 }
 
 // unreadable ends a conversation that no key opens any more, or that never had an event: its writer failed before it was

@@ -13,12 +13,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/minimise"
@@ -55,7 +52,15 @@ type Policy struct {
 	// UndoUntil is up to when this version can be undone; zero where it cannot.
 	UndoUntil time.Time
 	Start     minimise.Start
-	Zone      *time.Location
+	// Required are the destinations that a cadence waits for, by kind, as the copy ledger names them.
+	Required map[retention.Kind][]string
+	// TwoToRelease says that a hold ends only when a second administrator says so too.
+	TwoToRelease bool
+	// SealedRules is what the marks of the rules are of, wrapped for RulesPlace of this version.
+	SealedRules []byte
+	// Fence counts the changes of what may be destroyed: of the policy, of holds, of the closing. Whoever destroys by this row
+	// does so on the condition that FenceRow still says the same.
+	Fence int64
 	// Regimes are the laws under which the account is, beyond those that hold for everybody.
 	Regimes []Regime
 	// By, At and Reason say who wrote this version, when and why.
@@ -79,6 +84,23 @@ func PolicyPlace(account string, version int) string {
 	return Partition(account) + "\x00" + PolicyVersionKey(version)
 }
 
+// RulesPlace is the place for which what the marks of a version's rules are of is wrapped.
+func RulesPlace(account string, version int) string {
+	return PolicyPlace(account, version) + "\x00rules"
+}
+
+// FencePartition is the partition of FenceRow, which has the Fence of the policy as n and the run of purge that may destroy.
+func FencePartition(id string) string { return id + "#fence#" }
+
+// HandPartition is the partition of the records that administrators had destroyed and that still can be brought back.
+func HandPartition(id string) string { return id + "#hand#" }
+
+// HoldPartition is the partition of what is said of holds.
+func HoldPartition(id string) string { return id + "#hold#" }
+
+// FenceRow is the sort key of the fence.
+const FenceRow = "fence"
+
 // Regime is a law or a standard under which an account is.
 type Regime string
 
@@ -100,8 +122,8 @@ var ErrRow = errors.New("account: unreadable row")
 // Item is the policy as a row without its keys.
 func (p Policy) Item() attr.Item {
 	item := attr.Item{
-		"version": attr.N(p.Version), "plan": attr.S(p.Plan), "start": attr.S(p.Start), "zone": attr.S(p.Zone.String()),
-		"shortened": shortenedItem(p.Shortened), "wait": attr.N(int64(p.Wait / time.Minute)), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
+		"version": attr.N(p.Version), "start": attr.S(p.Start), "zone": attr.S(p.Zone.String()),
+		"terms": attr.S(p.terms()), "wait": attr.N(int64(p.Wait / time.Minute)), "by": attr.S(p.By), "at": attr.Time(p.At), "reason": attr.S(p.Reason),
 	}
 	if len(p.Regimes) > 0 {
 		regimes := make([]string, len(p.Regimes))
@@ -116,77 +138,13 @@ func (p Policy) Item() attr.Item {
 	if len(p.Sealed) > 0 {
 		item["reasonSealed"] = attr.B(p.Sealed)
 	}
-	gone := attr.Item{}
-	for kind, until := range p.Gone {
-		gone[string(kind)] = attr.Time(until)
+	if len(p.SealedRules) > 0 {
+		item["rulesSealed"] = attr.B(p.SealedRules)
 	}
-	earlier := attr.Item{}
-	for i, e := range p.Earlier {
-		earlier[fmt.Sprintf("%03d", i)] = attr.Map(attr.Item{
-			"plan": attr.S(e.Plan), "shortened": shortenedItem(e.Shortened), "until": attr.Time(e.Until),
-		})
-	}
-	if len(gone) > 0 {
-		item["gone"] = attr.Map(gone)
-	}
-	if len(earlier) > 0 {
-		item["earlier"] = attr.Map(earlier)
+	if p.Fence > 0 {
+		item["fence"] = attr.N(p.Fence)
 	}
 	return item
-}
-
-func shortenedItem(periods map[retention.Kind]retention.Period) types.AttributeValue {
-	item := attr.Item{}
-	for kind, period := range periods {
-		item[string(kind)] = attr.S(period.String())
-	}
-	return attr.Map(item)
-}
-
-// readRetention reads a plan and what is shortened of it.
-func readRetention(item attr.Item) (p retention.Policy, err error) {
-	p.Plan, p.Shortened = retention.Plan(attr.GetS(item, "plan")), map[retention.Kind]retention.Period{}
-	shortened := attr.GetMap(item, "shortened")
-	for kind := range shortened {
-		period, err := retention.ParsePeriod(attr.GetS(shortened, kind))
-		if err != nil {
-			return p, fmt.Errorf("%w: retention", ErrRow)
-		}
-		p.Shortened[retention.Kind(kind)] = period
-	}
-	if p.Check(retention.FloorMinute) != nil {
-		return p, fmt.Errorf("%w: policy", ErrRow)
-	}
-	return p, nil
-}
-
-// readWaiting reads what is left of earlier policies. Where it cannot be read nothing may be destroyed, so it is an error.
-func readWaiting(item attr.Item) (earlier []retention.Earlier, gone map[retention.Kind]time.Time, err error) {
-	rows := attr.GetMap(item, "earlier")
-	if _, has := item["earlier"]; has && len(rows) == 0 {
-		return nil, nil, fmt.Errorf("%w: earlier policies", ErrRow)
-	}
-	for _, i := range slices.Sorted(maps.Keys(rows)) {
-		row := attr.GetMap(rows, i)
-		e := retention.Earlier{Until: attr.GetTime(row, "until")}
-		if e.Policy, err = readRetention(row); err != nil || e.Until.IsZero() {
-			return nil, nil, fmt.Errorf("%w: earlier policies", ErrRow)
-		}
-		earlier = append(earlier, e)
-	}
-	untils := attr.GetMap(item, "gone")
-	if _, has := item["gone"]; has && len(untils) == 0 {
-		return nil, nil, fmt.Errorf("%w: gone", ErrRow)
-	}
-	gone = map[retention.Kind]time.Time{}
-	for kind := range untils {
-		until := attr.GetTime(untils, kind)
-		if until.IsZero() || !slices.Contains(retention.Kinds(), retention.Kind(kind)) {
-			return nil, nil, fmt.Errorf("%w: gone", ErrRow)
-		}
-		gone[retention.Kind(kind)] = until
-	}
-	return earlier, gone, nil
 }
 
 // ReadPolicy reads what Item wrote.
@@ -196,14 +154,12 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 		return Policy{}, fmt.Errorf("%w: zone", ErrRow)
 	}
 	p := Policy{
-		Version: int(attr.GetN(item, "version")), Start: minimise.Start(attr.GetS(item, "start")), Zone: zone,
+		Version: int(attr.GetN(item, "version")), Start: minimise.Start(attr.GetS(item, "start")),
+		InForce: retention.InForce{Zone: zone}, SealedRules: attr.GetB(item, "rulesSealed"), Fence: attr.GetN(item, "fence"),
 		By: attr.GetS(item, "by"), At: attr.GetTime(item, "at"), Reason: attr.GetS(item, "reason"),
 		Sealed: attr.GetB(item, "reasonSealed"), UndoUntil: attr.GetTime(item, "undoUntil"),
 	}
-	if p.Policy, err = readRetention(item); err != nil {
-		return Policy{}, err
-	}
-	if p.Earlier, p.Gone, err = readWaiting(item); err != nil {
+	if err := p.readTerms(attr.GetS(item, "terms")); err != nil {
 		return Policy{}, err
 	}
 	if _, has := item["wait"]; has {

@@ -81,25 +81,44 @@ func policy(t *testing.T) account.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hold := retention.Hold{
+		ID: "abcdefghij", Since: now, Until: now.Add(time.Hour), Kinds: []retention.Kind{retention.Chat}, From: "2026-01-01", To: "2026-02-01",
+		Records: []string{"a-1"}, Marks: []retention.Mark{{9}},
+	}
 	return account.Policy{
 		Version: 3, Wait: 36 * time.Hour, UndoUntil: now.Add(36 * time.Hour), Sealed: []byte("wrapped"),
 		InForce: retention.InForce{
 			Policy: retention.Policy{Plan: retention.Enterprise, Shortened: map[retention.Kind]retention.Period{
 				retention.Chat: {Months: 1, Days: 3}, retention.Fact: {Months: 12},
-			}},
+			},
+				Cadences: map[retention.Kind]retention.Cadence{retention.Chat: retention.Daily}, Unstored: map[retention.Kind]bool{retention.Ticket: true},
+				Rules: []retention.Rule{
+					{Name: "vip", Kinds: []retention.Kind{retention.Chat}, Mark: retention.Mark{1, 2}, Keeps: retention.Period{Days: 7}},
+					{Name: "spam", Mark: retention.Mark{3}, Cadence: retention.Completion, Unstored: true},
+				},
+				Deadline: 36 * time.Hour,
+			},
 			Earlier: []retention.Earlier{
 				{Policy: retention.Policy{Plan: retention.Enterprise}, Until: now.Add(24 * time.Hour)},
 				{Policy: retention.Policy{Plan: retention.Standard, Shortened: map[retention.Kind]retention.Period{retention.Chat: {Days: 7}}}, Until: now.Add(time.Hour)},
 			},
+			Zone: zone,
 			Gone: map[retention.Kind]time.Time{retention.Chat: now.Add(-time.Hour)},
+			Ended: []retention.Ended{{
+				At: now.Add(-time.Minute), Policies: []retention.Policy{{Plan: retention.Enterprise, Shortened: map[retention.Kind]retention.Period{}}},
+				Gone: map[retention.Kind]time.Time{retention.Ticket: now.Add(-2 * time.Hour)}, Holds: []retention.Hold{hold},
+			}},
+			Holds: []retention.Hold{hold}, Closes: now.Add(30 * 24 * time.Hour),
 		},
-		Start: minimise.Identified, Zone: zone, By: "token:abcdefghij", At: now.Add(123 * time.Millisecond), Reason: "after the review",
+		Start:    minimise.Identified,
+		Required: map[retention.Kind][]string{retention.Chat: {"mail:archive"}}, TwoToRelease: true, SealedRules: []byte("sealed"), Fence: 7,
+		By: "token:abcdefghij", At: now.Add(123 * time.Millisecond), Reason: "after the review",
 	}
 }
 
 func TestPolicyIsReadAsItWasWritten(t *testing.T) {
 	full := policy(t)
-	plain := account.Policy{Version: 1, InForce: retention.InForce{Policy: retention.Policy{Plan: retention.Standard}}, Start: minimise.Minimal, Zone: time.UTC, At: now}
+	plain := account.Policy{Version: 1, InForce: retention.InForce{Policy: retention.Policy{Plan: retention.Standard}, Zone: time.UTC}, Start: minimise.Minimal, At: now}
 	regimes := plain
 	regimes.Regimes = []account.Regime{account.HIPAA, account.PCI}
 	minute := plain
@@ -134,8 +153,6 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"a row that is empty", func(row attr.Item) { clear(row) }},
 		{"no version", func(row attr.Item) { delete(row, "version") }},
 		{"a version that is a text", func(row attr.Item) { row["version"] = attr.S("3") }},
-		{"no plan", func(row attr.Item) { delete(row, "plan") }},
-		{"a plan that does not exist", func(row attr.Item) { row["plan"] = attr.S("gold") }},
 		{"no start", func(row attr.Item) { delete(row, "start") }},
 		{"a start that does not exist", func(row attr.Item) { row["start"] = attr.S("all") }},
 		{"a zone that does not exist", func(row attr.Item) { row["zone"] = attr.S("Europe/Nowhere") }},
@@ -143,21 +160,40 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"a regime that does not exist", func(row attr.Item) { row["regimes"] = attr.Strings([]string{"hipaa", "sox"}) }},
 		{"regimes that are no list", func(row attr.Item) { row["regimes"] = attr.S("hipaa") }},
 		{"regimes that are not texts", func(row attr.Item) { row["regimes"] = attr.Map(attr.Item{"hipaa": attr.S("")}) }},
-		{"a retention that is no period", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("soon")}) }},
-		{"a retention of nothing", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("")}) }},
-		{"a retention that is a number", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.N(3)}) }},
-		{"a retention longer than the plan", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"chat": attr.S("P3Y")}) }},
+		{"no terms", func(row attr.Item) { row["terms"] = attr.S("") }},
+		{"terms that are no object", func(row attr.Item) { row["terms"] = attr.S(`[]`) }},
+		{"terms with a member that nobody knows", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","more":1}`) }},
+		{"no plan", func(row attr.Item) { row["terms"] = attr.S(`{}`) }},
+		{"a plan that does not exist", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"gold"}`) }},
+		{"a retention that is no period", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","shortened":{"chat":"soon"}}`) }},
+		{"a retention of nothing", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","shortened":{"chat":""}}`) }},
+		{"a retention that is a number", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","shortened":{"chat":3}}`) }},
+		{"a retention longer than the plan", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","shortened":{"chat":"P3Y"}}`) }},
+		{"a retention of an unknown kind", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","shortened":{"fax":"P1D"}}`) }},
+		{"a cadence that does not exist", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","cadences":{"chat":"weekly"}}`) }},
+		{"a rule without a mark", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","rules":[{"name":"a","mark":""}]}`) }},
+		{"a rule without a name", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","rules":[{"name":"","mark":"AAAAAAAAAAAAAAAA"}]}`)
+		}},
 		{"an earlier policy of an unknown plan", func(row attr.Item) {
-			row["earlier"] = attr.Map(attr.Item{"000": attr.Map(attr.Item{"plan": attr.S("gold"), "until": attr.Time(now)})})
+			row["terms"] = attr.S(`{"plan":"standard","earlier":[{"plan":"gold","until":1}]}`)
 		}},
-		{"an earlier policy without an end", func(row attr.Item) {
-			row["earlier"] = attr.Map(attr.Item{"000": attr.Map(attr.Item{"plan": attr.S("standard")})})
+		{"an earlier policy without an end", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","earlier":[{"plan":"standard"}]}`) }},
+		{"earlier policies that are a text", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","earlier":"000"}`) }},
+		{"something gone that is a text", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","gone":{"chat":"all"}}`) }},
+		{"something gone of an unknown kind", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","gone":{"fax":1}}`) }},
+		{"something that ended without a moment", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","ended":[{"at":0,"policies":[{"plan":"standard"}]}]}`)
 		}},
-		{"earlier policies that are a text", func(row attr.Item) { row["earlier"] = attr.S("000") }},
-		{"something gone that is a text", func(row attr.Item) { row["gone"] = attr.Map(attr.Item{"chat": attr.S("all")}) }},
-		{"something gone of an unknown kind", func(row attr.Item) { row["gone"] = attr.Map(attr.Item{"fax": attr.Time(now)}) }},
+		{"something that ended under no policy", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","ended":[{"at":1,"policies":[]}]}`) }},
+		{"a hold of nothing", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","holds":[{"id":"a","since":1}]}`) }},
+		{"a hold without a name", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","holds":[{"id":"","since":1,"kinds":["chat"]}]}`)
+		}},
+		{"a hold with half a mark", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","holds":[{"id":"a","since":1,"marks":"AAAA"}]}`)
+		}},
 		{"a wait longer than any", func(row attr.Item) { row["wait"] = attr.N(43201) }},
-		{"a retention of an unknown kind", func(row attr.Item) { row["shortened"] = attr.Map(attr.Item{"fax": attr.S("P1D")}) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			row := policy(t).Item()

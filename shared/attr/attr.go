@@ -3,6 +3,7 @@
 package attr
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,9 @@ func Strings(v []string) types.AttributeValue {
 	}
 	return list
 }
+
+// Set is a set of strings, which cannot be empty.
+func Set(v ...string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: v} }
 
 // Map is a map.
 func Map(v Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: v} }
@@ -87,6 +91,14 @@ func GetStrings(item Item, name string) []string {
 		}
 	}
 	return out
+}
+
+// GetSet reads a set of strings, in order.
+func GetSet(item Item, name string) []string {
+	if v, ok := item[name].(*types.AttributeValueMemberSS); ok {
+		return slices.Sorted(slices.Values(v.Value))
+	}
+	return nil
 }
 
 // GetMap reads a map.

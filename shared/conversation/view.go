@@ -28,6 +28,8 @@ type View struct {
 	EndedAt     *Time `json:"endedAt"`
 	SettledAt   *Time `json:"settledAt"`
 	ExpiresAt   Time  `json:"expiresAt"`
+	// Held says that a hold keeps it, also beyond ExpiresAt.
+	Held bool `json:"held,omitzero"`
 	// Title and Status are a ticket's; absent of other kinds.
 	Title      string    `json:"title,omitzero"`
 	Status     Status    `json:"status,omitzero"`

@@ -236,6 +236,11 @@ func (x Index) EntryID(record, event string) string { return x.name("entry", rec
 // Subject is the blind index of what is known of a person, such as an e-mail address.
 func (x Index) Subject(field, value string) string { return x.name("subject", field, value) }
 
+// Mark is what a rule or a hold compares.
+func (x Index) Mark(field, value string) retention.Mark {
+	return retention.Mark(x.sum("mark", field, value)[:retention.MarkSize])
+}
+
 // FactID is the id of a fact; without the index key it does not lead to the conversation.
 func (x Index) FactID(record string, incarnation int) string {
 	return x.name("fact", record, decimal(incarnation))
@@ -246,8 +251,10 @@ func (x Index) Pseudonym(source, agent string) string { return x.name("agent", s
 
 var lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-func (x Index) name(parts ...string) string {
+func (x Index) name(parts ...string) string { return lower.EncodeToString(x.sum(parts...)[:20]) }
+
+func (x Index) sum(parts ...string) []byte {
 	mac := hmac.New(sha256.New, x.key)
 	mac.Write([]byte(join("supportvault/1", parts)))
-	return lower.EncodeToString(mac.Sum(nil)[:20])
+	return mac.Sum(nil)
 }

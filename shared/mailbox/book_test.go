@@ -43,7 +43,7 @@ func newBook(t *testing.T) (*mailbox.Book, *vaulttest.Vault) {
 	for _, item := range vault.NewAccountItems("demo", keyring.NewAccount("demo", generated.Plaintext), generated.CiphertextBlob) {
 		put(v.Tables.Keys, item)
 	}
-	policy := account.Policy{Version: 1, InForce: retention.InForce{Policy: retention.Policy{Plan: retention.Standard}}, Start: minimise.Minimal, Zone: time.UTC, At: noon}.Item()
+	policy := account.Policy{Version: 1, InForce: retention.InForce{Policy: retention.Policy{Plan: retention.Standard}, Zone: time.UTC}, Start: minimise.Minimal, At: noon}.Item()
 	policy["pk"], policy["sk"] = attr.S(account.Partition("demo")), attr.S(account.PolicyKey)
 	put(v.Tables.Control, policy)
 	ses, err := v.Open(t.Context(), "demo", "")

@@ -7,18 +7,26 @@ import (
 	"time"
 )
 
-// InForce is a policy with what is left of those before it.
+// InForce is a policy with what is left of those before it, and with what holds against it.
 //
 //	change at t: the new policy hides at once; what only it hides is destroyed from t + wait on
 //	undo before: the policy before is in force again, and what was hidden can be read again
 //
-// A policy never brings back what was gone under the one before: Gone says up to when that is, and only grows.
+// A policy never brings back what was gone under the one before: Gone and Ended say what that is.
 type InForce struct {
 	Policy
+	// Zone is the account's: its days and its cadences are of this zone.
+	Zone *time.Location
 	// Earlier are policies that were in force before, each as long as it keeps from destruction what only later ones hide.
 	Earlier []Earlier
 	// Gone is, for each kind, the instant up to which every cohort is over for good.
 	Gone map[Kind]time.Time
+	// Ended are the moments at which something was over for good that Gone does not say, because it did not go by whole
+	// cohorts, or because a hold may have kept it.
+	Ended []Ended
+	Holds []Hold
+	// Closes is when the account closes; zero is never.
+	Closes time.Time
 }
 
 // Earlier is a policy that was in force and until when it still keeps from destruction.
@@ -27,69 +35,153 @@ type Earlier struct {
 	Until time.Time
 }
 
-// Kinds are all kinds of data.
-func Kinds() []Kind { return append(Conversations(), Fact) }
+// Ended is a moment with all policies that kept something from destruction then, and all holds: what every policy had ended and
+// no hold kept is gone.
+type Ended struct {
+	At       time.Time
+	Policies []Policy
+	Gone     map[Kind]time.Time
+	Holds    []Hold
+}
 
-// HiddenFrom is the instant from which nothing of a cohort may be read; what is over for good was so before the change that
-// would have kept it longer.
-func (f InForce) HiddenFrom(kind Kind, c Cohort) time.Time {
-	at := f.Expires(kind, c)
+// over says whether a record was over for good at one of the moments up to an instant.
+func over(ended []Ended, it Item, until time.Time) bool {
+	for i, e := range ended {
+		if !e.At.After(until) && e.covers(it) && !held(e.Holds, ended[:i], it, e.At) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e Ended) covers(it Item) bool {
+	if !it.Cohort.End.After(e.Gone[it.Kind]) {
+		return true
+	}
+	return !it.Settled.After(e.At) && !slices.ContainsFunc(e.Policies, func(p Policy) bool { return p.Ends(it).At.After(e.At) })
+}
+
+// held says whether a hold kept a record at an instant: one that was set before it was over for good.
+func held(holds []Hold, ended []Ended, it Item, at time.Time) bool {
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.matches(it, at) && !over(ended, it, h.Since) })
+}
+
+// Closed says that the account's time is over. A hold on anything of it keeps it open.
+func (f InForce) Closed(now time.Time) bool {
+	return !f.Closes.IsZero() && !now.Before(f.Closes) &&
+		!slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.active(now) })
+}
+
+// MayHold says whether a hold can match anything of a cohort.
+func (f InForce) MayHold(kind Kind, c Cohort, now time.Time) bool {
+	if kind == Fact {
+		return f.Held(OfFacts(c, f.Zone), now)
+	}
+	return slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.may(kind, c, now) })
+}
+
+// Held says whether a hold keeps a record.
+func (f InForce) Held(it Item, now time.Time) bool {
+	it.Zone = f.Zone
+	return held(f.Holds, f.Ended, it, now)
+}
+
+// Ends is the instant from which a record may not be read unless it is held; what is over for good was so before the change
+// that would have kept it longer.
+func (f InForce) Ends(it Item) End {
+	it.Zone = f.Zone
+	end := f.Policy.Ends(it)
+	if until := f.Gone[it.Kind]; f.gone(it.Kind, it.Cohort) && end.At.After(until) {
+		end = End{At: until, Why: Retention}
+	}
+	for _, e := range f.Ended {
+		if end.At.After(e.At) && over(f.Ended, it, e.At) {
+			end.At = e.At
+		}
+	}
+	return end
+}
+
+// Hidden says whether a record may not be read.
+func (f InForce) Hidden(it Item, now time.Time) bool {
+	return f.Closed(now) || !now.Before(f.Ends(it).At) && !f.Held(it, now)
+}
+
+// Destroyed is the first instant at which a record may be destroyed unless it is held, if no other policy comes: it is hidden
+// then, and every earlier policy has either hidden it too or has waited long enough.
+func (f InForce) Destroyed(it Item) End {
+	end := f.Ends(it)
+	it.Zone = f.Zone
+	if f.gone(it.Kind, it.Cohort) || over(f.Ended, it, end.At) {
+		return end
+	}
+	for _, e := range f.Earlier {
+		end.At = later(end.At, earlier(e.Ends(it).At, e.Until))
+	}
+	return end
+}
+
+// Destroys says whether a record may be destroyed.
+func (f InForce) Destroys(it Item, now time.Time) bool {
+	return f.Closed(now) || !now.Before(f.Destroyed(it).At) && !f.Held(it, now)
+}
+
+// CohortHiddenFrom is the instant from which nothing of a cohort may be read but what is held.
+func (f InForce) CohortHiddenFrom(kind Kind, c Cohort) time.Time {
+	if kind == Fact {
+		return f.Ends(OfFacts(c, f.Zone)).At
+	}
+	at := f.whole(kind, c, f.Zone)
 	if until := f.Gone[kind]; f.gone(kind, c) && at.After(until) {
 		return until
 	}
 	return at
 }
 
-// Hidden says whether nothing of a cohort may be read.
-func (f InForce) Hidden(kind Kind, c Cohort, now time.Time) bool {
-	return !now.Before(f.HiddenFrom(kind, c))
+// CohortHidden says whether nothing of a cohort may be read.
+func (f InForce) CohortHidden(kind Kind, c Cohort, now time.Time) bool {
+	return f.Closed(now) || !now.Before(f.CohortHiddenFrom(kind, c)) && !f.MayHold(kind, c, now)
 }
 
-// DestroyedFrom is the first instant at which a cohort may be destroyed, if no other policy comes: it is hidden then, and
-// every earlier policy has either hidden it too or has waited long enough.
-func (f InForce) DestroyedFrom(kind Kind, c Cohort) time.Time {
-	at := f.HiddenFrom(kind, c)
+// CohortDestroyedFrom is the first instant at which all of a cohort may be destroyed but what is held.
+func (f InForce) CohortDestroyedFrom(kind Kind, c Cohort) time.Time {
+	if kind == Fact {
+		return f.Destroyed(OfFacts(c, f.Zone)).At
+	}
+	at := f.CohortHiddenFrom(kind, c)
 	if f.gone(kind, c) {
 		return at
 	}
 	for _, e := range f.Earlier {
-		keeps := e.Expires(kind, c)
-		if e.Until.Before(keeps) {
-			keeps = e.Until
-		}
-		if keeps.After(at) {
-			at = keeps
-		}
+		at = later(at, earlier(e.whole(kind, c, f.Zone), e.Until))
 	}
 	return at
 }
 
-// Destroys says whether a cohort may be destroyed.
-func (f InForce) Destroys(kind Kind, c Cohort, now time.Time) bool {
-	return !now.Before(f.DestroyedFrom(kind, c))
+// CohortDestroyed says whether all of a cohort may be destroyed but what is held: nothing joins it any more.
+func (f InForce) CohortDestroyed(kind Kind, c Cohort, now time.Time) bool {
+	return f.Closed(now) || !now.Before(f.CohortDestroyedFrom(kind, c))
+}
+
+// Single says whether all records of a cohort of a kind go together, so that nothing has to be asked of each.
+func (f InForce) Single(kind Kind) bool {
+	return f.Policy.Single(kind) && len(f.Ended) == 0 &&
+		!slices.ContainsFunc(f.Earlier, func(e Earlier) bool { return !e.Single(kind) })
+}
+
+// Begins says whether anything of a cohort can be over by now, by whatever policy still says something.
+func (f InForce) Begins(kind Kind, c Cohort, now time.Time) bool {
+	return f.Closed(now) || f.gone(kind, c) || len(f.Ended) > 0 || !now.Before(f.first(kind, c, f.Zone))
 }
 
 func (f InForce) gone(kind Kind, c Cohort) bool { return !c.End.After(f.Gone[kind]) }
 
 // Change makes the policy that follows. Whatever the new one hides that can be read now waits for its destruction; what may be
-// destroyed now stays hidden under any policy, whether it has been destroyed or not. Days are those of the zone, and made are
-// the cohorts that there are, of which some may be of another zone.
-func (f InForce) Change(next Policy, zone *time.Location, made map[Kind][]Cohort, now time.Time, wait time.Duration) InForce {
-	changed := InForce{Policy: next, Gone: maps.Clone(f.Gone)}
-	if changed.Gone == nil {
-		changed.Gone = map[Kind]time.Time{}
-	}
-	for _, kind := range Kinds() {
-		over := slices.Clone(made[kind])
-		if last, ok := f.lastDestroyed(kind, zone, now); ok {
-			over = append(over, last)
-		}
-		for _, c := range over {
-			if f.Destroys(kind, c, now) && c.End.After(changed.Gone[kind]) {
-				changed.Gone[kind] = c.End
-			}
-		}
-	}
+// destroyed now stays hidden under any policy, whether it has been destroyed or not. Made are the cohorts that there are, of
+// which some may be of another zone. Of what ended up to swept nothing is left.
+func (f InForce) Change(next Policy, made map[Kind][]Cohort, swept, now time.Time, wait time.Duration) InForce {
+	changed := f.stop(made, swept, now, false)
+	changed.Policy, changed.Earlier = next, nil
 	for _, e := range f.Earlier {
 		if now.Before(e.Until) {
 			changed.wait(e)
@@ -101,29 +193,92 @@ func (f InForce) Change(next Policy, zone *time.Location, made map[Kind][]Cohort
 	return changed
 }
 
+// Hold is the same policy with one more hold, which keeps nothing that is over for good by now.
+func (f InForce) Hold(h Hold, made map[Kind][]Cohort, swept, now time.Time) InForce {
+	h.Since = now
+	changed := f.stop(made, swept, now, true)
+	changed.Holds = append(slices.Clone(f.Holds), h)
+	return changed
+}
+
+// Expire is the same policy without the holds that have ended by themselves.
+func (f InForce) Expire(now time.Time) InForce {
+	f.Holds = slices.DeleteFunc(slices.Clone(f.Holds), func(h Hold) bool { return !h.active(now) })
+	return f
+}
+
+// Release is the same policy without a hold.
+func (f InForce) Release(id string) InForce {
+	f.Holds = slices.DeleteFunc(slices.Clone(f.Holds), func(h Hold) bool { return h.ID == id })
+	return f
+}
+
+// stop writes down what is over for good at a moment, and for holds what they do not bring back. What whole cohorts say is
+// enough where nothing goes by itself and nothing is held.
+func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time, holds bool) InForce {
+	stopped := f
+	stopped.Gone = maps.Clone(f.Gone)
+	if stopped.Gone == nil {
+		stopped.Gone = map[Kind]time.Time{}
+	}
+	stopped.Ended = slices.DeleteFunc(slices.Clone(f.Ended), func(e Ended) bool { return !e.At.After(swept) })
+	single := !slices.ContainsFunc(Kinds(), func(kind Kind) bool { return !f.Single(kind) })
+	if len(f.Holds) == 0 {
+		for _, kind := range Kinds() {
+			gone := slices.Clone(made[kind])
+			if last, ok := f.lastDestroyed(kind, now); ok {
+				gone = append(gone, last)
+			}
+			for _, c := range gone {
+				if f.CohortDestroyed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
+					stopped.Gone[kind] = c.End
+				}
+			}
+		}
+		if single && !holds {
+			return stopped // that was all
+		}
+	}
+	end := Ended{At: now, Policies: []Policy{f.Policy}, Gone: stopped.Gone, Holds: f.Holds}
+	for _, e := range f.Earlier {
+		if now.Before(e.Until) {
+			end.Policies = append(end.Policies, e.Policy)
+		}
+	}
+	stopped.Ended = append(stopped.Ended, end)
+	return stopped
+}
+
 // wait adds an earlier policy; one that was in force twice waits for as long as the later of its ends.
 func (f *InForce) wait(e Earlier) {
 	for i, other := range f.Earlier {
-		if other.Plan == e.Plan && maps.Equal(other.Shortened, e.Shortened) {
-			if e.Until.After(other.Until) {
-				f.Earlier[i].Until = e.Until
-			}
+		if other.same(e.Policy) {
+			f.Earlier[i].Until = later(other.Until, e.Until)
 			return
 		}
 	}
 	f.Earlier = append(f.Earlier, e)
 }
 
+func (p Policy) same(other Policy) bool {
+	return p.Plan == other.Plan && p.deadline() == other.deadline() && maps.Equal(p.Shortened, other.Shortened) &&
+		maps.Equal(p.Cadences, other.Cadences) && maps.Equal(p.Unstored, other.Unstored) &&
+		slices.EqualFunc(p.Rules, other.Rules, func(a, b Rule) bool {
+			return slices.Equal(a.Kinds, b.Kinds) && a.Name == b.Name && a.Mark == b.Mark && a.Keeps == b.Keeps &&
+				a.Cadence == b.Cadence && a.Unstored == b.Unstored
+		})
+}
+
 // lastDestroyed is the newest cohort that may be destroyed, whether anything is in it or not: what is open has none yet. An
 // older one may be destroyed whenever a newer one may.
-func (f InForce) lastDestroyed(kind Kind, zone *time.Location, now time.Time) (Cohort, bool) {
+func (f InForce) lastDestroyed(kind Kind, now time.Time) (Cohort, bool) {
 	const longest = 40 * 31 * 24 * time.Hour // more than any plan
 	step := 12 * time.Hour                   // less than any day, so that none is skipped
 	if f.Keeps(kind).shorterThan(Period(FloorDay)) {
 		step = time.Minute
 	}
-	at := func(i int) Cohort { return CohortOf(now.Add(-time.Duration(i)*step), f.Keeps(kind), zone) }
+	at := func(i int) Cohort { return CohortOf(now.Add(-time.Duration(i)*step), f.Keeps(kind), f.Zone) }
 	n := int(longest / step)
-	i := sort.Search(n, func(i int) bool { return f.Destroys(kind, at(i), now) })
+	i := sort.Search(n, func(i int) bool { return f.CohortDestroyed(kind, at(i), now) })
 	return at(i), i < n
 }

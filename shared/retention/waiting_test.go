@@ -152,10 +152,10 @@ func TestChange(t *testing.T) {
 			for _, made := range []map[retention.Kind][]retention.Cohort{nil, {retention.Chat: {c}}} {
 				got := map[string]string{}
 				for at := range tc.want {
-					f := retention.InForce{Policy: tc.begins.policy(t)}
+					f := retention.InForce{Policy: tc.begins.policy(t), Zone: time.UTC}
 					for _, s := range tc.steps {
 						if when := instant(t, s.at); !when.After(instant(t, at)) {
-							f = f.Change(s.policy(t), time.UTC, made, when, s.wait)
+							f = f.Change(s.policy(t), made, time.Time{}, when, s.wait)
 						}
 					}
 					got[at] = stateOf(f, c, instant(t, at))
@@ -170,9 +170,9 @@ func TestChange(t *testing.T) {
 
 func stateOf(f retention.InForce, c retention.Cohort, now time.Time) string {
 	switch {
-	case f.Destroys(retention.Chat, c, now):
+	case f.CohortDestroyed(retention.Chat, c, now):
 		return "destroyed"
-	case f.Hidden(retention.Chat, c, now):
+	case f.CohortHidden(retention.Chat, c, now):
 		return "waiting"
 	}
 	return "readable"
@@ -203,14 +203,14 @@ func instant(t *testing.T, s string) time.Time {
 // Undoing again and again leaves no trace but the two policies that there were.
 func TestChangeForgetsWhatItNeedNotKnow(t *testing.T) {
 	long, short := retention.Policy{Plan: retention.Standard}, step{plan: retention.Standard, chat: "P30D"}.policy(t)
-	f, at := retention.InForce{Policy: long}, instant(t, "11-21 12:00")
+	f, at := retention.InForce{Policy: long, Zone: time.UTC}, instant(t, "11-21 12:00")
 	for i := range 50 {
-		f = f.Change([]retention.Policy{short, long}[i%2], time.UTC, nil, at.Add(time.Duration(i)*time.Minute), dayLong)
+		f = f.Change([]retention.Policy{short, long}[i%2], nil, time.Time{}, at.Add(time.Duration(i)*time.Minute), dayLong)
 	}
 	if len(f.Earlier) != 2 {
 		t.Errorf("%d earlier policies are remembered, want 2", len(f.Earlier))
 	}
-	if f = f.Change(short, time.UTC, nil, at.Add(3*dayLong), 0); len(f.Earlier) != 0 {
+	if f = f.Change(short, nil, time.Time{}, at.Add(3*dayLong), 0); len(f.Earlier) != 0 {
 		t.Errorf("%d earlier policies are remembered after all waits, want none", len(f.Earlier))
 	}
 }
@@ -220,24 +220,24 @@ func TestWhatIsGoneIsEverythingBefore(t *testing.T) {
 	for _, name := range zones {
 		zone := load(t, name)
 		now := time.Date(2026, time.March, 30, 0, 30, 0, 0, zone)
-		f := retention.InForce{Policy: step{plan: retention.Standard, chat: "P1D"}.policy(t)}
-		changed := f.Change(retention.Policy{Plan: retention.Enterprise}, zone, nil, now, dayLong)
+		f := retention.InForce{Policy: step{plan: retention.Standard, chat: "P1D"}.policy(t), Zone: zone}
+		changed := f.Change(retention.Policy{Plan: retention.Enterprise}, nil, time.Time{}, now, dayLong)
 		for day := range 120 {
 			c := retention.CohortOf(now.Add(-time.Duration(day)*12*time.Hour), threeMonths, zone)
-			if f.Hidden(retention.Chat, c, now) != changed.Hidden(retention.Chat, c, now) {
-				t.Errorf("%s: %s was hidden: %t, and now: %t", name, c.ID, f.Hidden(retention.Chat, c, now), changed.Hidden(retention.Chat, c, now))
+			if f.CohortHidden(retention.Chat, c, now) != changed.CohortHidden(retention.Chat, c, now) {
+				t.Errorf("%s: %s was hidden: %t, and now: %t", name, c.ID, f.CohortHidden(retention.Chat, c, now), changed.CohortHidden(retention.Chat, c, now))
 			}
 		}
 	}
 }
 
 func TestDestroyedFromIsWhenItDestroys(t *testing.T) {
-	f := retention.InForce{Policy: retention.Policy{Plan: retention.Standard}}
-	f = f.Change(step{plan: retention.Standard, chat: "P30D"}.policy(t), time.UTC, nil, instant(t, "11-21 12:00"), dayLong)
+	f := retention.InForce{Policy: retention.Policy{Plan: retention.Standard}, Zone: time.UTC}
+	f = f.Change(step{plan: retention.Standard, chat: "P30D"}.policy(t), nil, time.Time{}, instant(t, "11-21 12:00"), dayLong)
 	for day := range 90 {
 		c := retention.CohortOf(instant(t, "11-21 12:00").AddDate(0, 0, -day), threeMonths, time.UTC)
-		at := f.DestroyedFrom(retention.Chat, c)
-		if !f.Destroys(retention.Chat, c, at) || f.Destroys(retention.Chat, c, at.Add(-1)) || !f.Hidden(retention.Chat, c, at) {
+		at := f.CohortDestroyedFrom(retention.Chat, c)
+		if !f.CohortDestroyed(retention.Chat, c, at) || f.CohortDestroyed(retention.Chat, c, at.Add(-1)) || !f.CohortHidden(retention.Chat, c, at) {
 			t.Errorf("%s is destroyed from %s", c.ID, at)
 		}
 	}

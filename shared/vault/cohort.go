@@ -17,8 +17,9 @@ import (
 type Cohort struct {
 	retention.Cohort
 	Kind retention.Kind
-	// DestroyedAt is when the key went.
+	// DestroyedAt is when the key went, Ending in what act and why.
 	DestroyedAt time.Time
+	Ending      Ending
 	wrapped     []byte
 }
 
@@ -29,9 +30,11 @@ func (c Cohort) Destroyed() bool { return len(c.wrapped) == 0 }
 type Cohorts struct {
 	List      []Cohort
 	Destroyed time.Time
-	policy    retention.InForce
-	kind      retention.Kind
-	opened    time.Time
+	// Swept is up to when nothing is left of what was over for good.
+	Swept  time.Time
+	policy retention.InForce
+	kind   retention.Kind
+	opened time.Time
 }
 
 // Find is a cohort by its id.
@@ -44,25 +47,77 @@ func (c Cohorts) Find(id string) (Cohort, bool) {
 	return Cohort{}, false
 }
 
-// Expires is when a cohort's time is over under the policy in force. What was destroyed once stays over, whatever the
-// policy says now.
+// gone says whether everything of a cohort was destroyed once: it stays over, whatever the policy says now.
+func (c Cohorts) gone(cohort retention.Cohort) bool { return !cohort.End.After(c.Destroyed) }
+
+// Ends is when and why the time of a record is over under the policy in force.
+func (c Cohorts) Ends(it retention.Item) retention.End {
+	end := c.policy.Ends(it)
+	if c.gone(it.Cohort) && end.At.After(c.Destroyed) {
+		return retention.End{At: c.Destroyed, Why: retention.Retention}
+	}
+	return end
+}
+
+// Held says whether a hold keeps a record.
+func (c Cohorts) Held(it retention.Item, now time.Time) bool {
+	return !c.gone(it.Cohort) && c.policy.Held(it, now)
+}
+
+// Hidden says whether a record may not be read.
+func (c Cohorts) Hidden(it retention.Item, now time.Time) bool {
+	return c.gone(it.Cohort) || c.policy.Hidden(it, now)
+}
+
+// Over says whether nothing of a cohort may be read any more.
+func (c Cohorts) Over(cohort retention.Cohort, now time.Time) bool {
+	return c.gone(cohort) || c.policy.CohortHidden(c.kind, cohort, now)
+}
+
+// Expires is the instant from which nothing of a cohort may be read but what is held.
 func (c Cohorts) Expires(cohort retention.Cohort) time.Time {
-	expires := c.policy.HiddenFrom(c.kind, cohort)
-	if !cohort.End.After(c.Destroyed) && expires.After(c.Destroyed) {
+	expires := c.policy.CohortHiddenFrom(c.kind, cohort)
+	if c.gone(cohort) && expires.After(c.Destroyed) {
 		return c.Destroyed
 	}
 	return expires
 }
 
-// Over says whether nothing of a cohort may be read any more.
-func (c Cohorts) Over(cohort retention.Cohort, now time.Time) bool {
-	return !now.Before(c.Expires(cohort)) || !cohort.End.After(c.Destroyed)
+// Destroys says whether a record may be destroyed: it is over, not only by a change that can still be undone, and not held. Its
+// time is that at which the policy was read: what is destroyed by a policy is over while that policy is in force.
+func (c Cohorts) Destroys(it retention.Item) bool {
+	return c.gone(it.Cohort) || c.policy.Destroys(it, c.opened)
 }
 
-// Destroys says whether a cohort may be destroyed: it is over, and not only by a change that can still be undone. Its time is
-// that at which the policy was read: what is destroyed by a policy is over while that policy is in force.
-func (c Cohorts) Destroys(cohort retention.Cohort) bool {
-	return c.policy.Destroys(c.kind, cohort, c.opened) || !cohort.End.After(c.Destroyed)
+// DestroyedBy is when and why a record may be destroyed.
+func (c Cohorts) DestroyedBy(it retention.Item) retention.End {
+	if c.gone(it.Cohort) {
+		return c.Ends(it)
+	}
+	return c.policy.Destroyed(it)
+}
+
+// DestroysAll says whether all of a cohort may be destroyed but what is held: nothing joins it any more.
+func (c Cohorts) DestroysAll(cohort retention.Cohort) bool {
+	return c.gone(cohort) || c.policy.CohortDestroyed(c.kind, cohort, c.opened)
+}
+
+// DestroysAllFrom is when DestroysAll begins, if no other policy comes.
+func (c Cohorts) DestroysAllFrom(cohort retention.Cohort) time.Time {
+	if c.gone(cohort) {
+		return c.Expires(cohort)
+	}
+	return c.policy.CohortDestroyedFrom(c.kind, cohort)
+}
+
+// MayHold says whether a hold can keep something of a cohort.
+func (c Cohorts) MayHold(cohort retention.Cohort) bool {
+	return !c.gone(cohort) && c.policy.MayHold(c.kind, cohort, c.opened)
+}
+
+// Begins says whether anything of a cohort can be over.
+func (c Cohorts) Begins(cohort retention.Cohort) bool {
+	return c.gone(cohort) || c.policy.Begins(c.kind, cohort, c.opened)
 }
 
 // Cohorts reads all cohorts of a kind, consistently.
@@ -108,7 +163,7 @@ func (ses *Session) CohortsAt(ctx context.Context, kind retention.Kind, ids []st
 func (c *Cohorts) add(kind retention.Kind, item attr.Item) error {
 	id := attr.GetS(item, "sk")
 	if id == destroyedRow {
-		c.Destroyed = attr.GetTime(item, "until")
+		c.Destroyed, c.Swept = attr.GetTime(item, "until"), attr.GetTime(item, "swept")
 		return nil
 	}
 	zone, err := retention.Zone(attr.GetS(item, "zone"))
@@ -119,7 +174,7 @@ func (c *Cohorts) add(kind retention.Kind, item attr.Item) error {
 	if err != nil {
 		return fmt.Errorf("vault: cohort: %w", err)
 	}
-	c.List = append(c.List, Cohort{Cohort: cohort, Kind: kind, DestroyedAt: attr.GetTime(item, "destroyedAt"), wrapped: attr.GetB(item, "key")})
+	c.List = append(c.List, Cohort{Cohort: cohort, Kind: kind, DestroyedAt: attr.GetTime(item, "destroyedAt"), Ending: readEnding(item), wrapped: attr.GetB(item, "key")})
 	return nil
 }
 
@@ -179,7 +234,7 @@ func (ses *Session) join(ctx context.Context, anchor time.Time, kinds []retentio
 	for _, of := range all {
 		c, ok := of.Find(wanted[of.kind].ID)
 		switch {
-		case ok && (c.Destroyed() || of.Destroys(c.Cohort)), !ok && of.Destroys(wanted[of.kind]):
+		case ok && (c.Destroyed() || of.DestroysAll(c.Cohort)), !ok && of.DestroysAll(wanted[of.kind]):
 			continue
 		case !ok:
 			c, err = ses.makeCohort(ctx, of.kind, wanted[of.kind])

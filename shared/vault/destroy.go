@@ -13,11 +13,8 @@ import (
 // Destruction counts what was deleted.
 type Destruction struct{ Items, Objects int }
 
-// Destroy ends a life of a conversation: its own keys go, then all that they sealed, then its place in the index. Done
-// again after it was interrupted it goes on where it stood, because the row keeps its place until the end. What remains of
-// the row is its name, which is an HMAC, and up to when everything was known, so that late duplicates are recognised.
-//
-// A row whose generation is not the one that was read is left alone: somebody writes to the conversation. ok is then
+// Destroy ends a life of a conversation of which there is nothing to state: nothing of it was acknowledged, or nobody could
+// read it. A row whose generation is not the one that was read is left alone: somebody writes to the conversation. ok is then
 // false.
 func (s *Store) Destroy(ctx context.Context, r Row) (d Destruction, ok bool, err error) {
 	if r.State != Destroyed {
@@ -37,17 +34,18 @@ func (s *Store) Destroy(ctx context.Context, r Row) (d Destruction, ok bool, err
 			return d, false, err
 		}
 	}
-	if d, err = s.deleteItems(ctx, r); err != nil {
-		return d, false, err
-	}
-	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Tables.Keys, Key: r.Key(),
-		UpdateExpression:          aws.String("REMOVE listing, #position, #bytes, cohort, factCohort, revision, settledAt"),
-		ConditionExpression:       aws.String("#state = :destroyed"),
-		ExpressionAttributeNames:  map[string]string{"#state": "state", "#position": "position", "#bytes": "bytes"},
-		ExpressionAttributeValues: attr.Item{":destroyed": attr.S(Destroyed)},
-	})
+	d, err = s.DeleteItems(ctx, r)
 	return d, err == nil, err
+}
+
+// DeleteItems deletes all that the own keys of a destroyed life sealed, then its place in the index. Done again after it was
+// interrupted it goes on where it stood, because the row keeps its place until the end.
+func (s *Store) DeleteItems(ctx context.Context, r Row) (Destruction, error) {
+	d, err := s.deleteItems(ctx, r)
+	if err != nil {
+		return d, err
+	}
+	return d, s.Forget(ctx, r)
 }
 
 // deleteItems deletes the events, the pointers, the objects and, last, the record of a life of a conversation: the record

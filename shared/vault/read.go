@@ -14,10 +14,12 @@ import (
 type Conversation struct {
 	Row
 	conversation.Transcript
-	// Expires is the instant from which it may not be read.
-	Expires time.Time
-	// Over says that its time is over for good, and not only by a change that can still be undone.
-	Over bool
+	// Expires is the instant from which it may not be read unless it is Held; Hidden says that it may not be read now.
+	Expires      time.Time
+	Hidden, Held bool
+	// Over says that its time is over for good, and not only by a change that can still be undone; CohortOver that this is so of
+	// everything of its day, so that it cannot settle any more.
+	Over, CohortOver bool
 	// Events are those that no settling has read yet, Stale what one has left to be deleted.
 	Events, Stale []StoredEvent
 	// News says that the events tell something that the record does not have.
@@ -62,7 +64,7 @@ func (ses *Session) LoadFetched(ctx context.Context, f Fetched, cohorts *Cohorts
 	if err != nil {
 		return Conversation{}, err
 	}
-	if !ses.Now().Before(c.Expires) {
+	if c.Hidden {
 		return Conversation{}, ErrUnreadable
 	}
 	return c, nil
@@ -120,10 +122,14 @@ func (ses *Session) collect(ctx context.Context, f Fetched, cohorts *Cohorts) (c
 		c.Transcript = c.Fold(eventsOf(c.Events))
 	}
 	cohort := retention.CohortOf(c.Anchor.Time, ses.Policy.Keeps(r.Kind), ses.Policy.Zone)
+	it := retention.Item{ID: ID(r.ID, r.Incarnation), Kind: r.Kind, Cohort: cohort, Marks: ses.Marks(c.Transcript), Settled: c.Anchor.Time}
 	if r.State == Settled {
 		cohort, _ = cohorts.lookup(in)
+		it = r.Item(cohort)
 	}
-	c.Expires, c.Over = cohorts.Expires(cohort), cohorts.Destroys(cohort)
+	now := ses.Now()
+	c.Expires, c.Hidden, c.Held = cohorts.Ends(it).At, !r.Hand.IsZero() || cohorts.Hidden(it, now), cohorts.Held(it, now)
+	c.Over, c.CohortOver = cohorts.Destroys(it), cohorts.DestroysAll(cohort)
 	return c, nil
 }
 
@@ -148,7 +154,7 @@ func eventsOf(stored []StoredEvent) []conversation.Event {
 func (c Conversation) View() conversation.View {
 	v := c.Transcript.View()
 	v.ID, v.Incarnation, v.Revision = ID(c.Row.ID, c.Incarnation), c.Incarnation, c.Revision
-	v.State, v.ExpiresAt = conversation.Open, conversation.At(c.Expires)
+	v.State, v.ExpiresAt, v.Held = conversation.Open, conversation.At(c.Expires), c.Held
 	if c.State == Settled {
 		at := conversation.At(c.SettledAt)
 		v.State, v.SettledAt = conversation.Settled, &at

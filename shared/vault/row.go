@@ -46,6 +46,18 @@ type Row struct {
 	Active time.Time
 	// SettledAt is when the last revision was settled.
 	SettledAt time.Time
+	// Marks are what rules and holds compare of the last revision, Completes when it counts as completed; zero is never.
+	Marks     retention.Marks
+	Completes time.Time
+	// Awaits are the required destinations that do not have the revision yet, Delivered when the last that has it got it.
+	Awaits    []string
+	Delivered time.Time
+	// Hand is when an administrator had it destroyed, HandUntil up to when that can be undone; zero is never.
+	Hand, HandUntil time.Time
+	// Bytes are how many it has sealed.
+	Bytes int64
+	// Ending is the act in which it was destroyed, if it is and the act has not been stated yet.
+	Ending Ending
 	// listed is the index partition in which the row stands.
 	listed string
 }
@@ -112,8 +124,8 @@ func (ses *Session) NewRow(record string, kind retention.Kind, incarnation int, 
 	return r
 }
 
-// Item is the row as an item.
-func (r Row) Item() attr.Item {
+// New is the row of a new life as an item.
+func (r Row) New() attr.Item {
 	item := r.Key()
 	item["kind"] = attr.S(r.Kind)
 	item["state"] = attr.S(r.State)
@@ -139,6 +151,12 @@ func (s *Store) readRow(account string, item attr.Item) (Row, error) {
 		Since: attr.GetTime(item, "since"), Known: attr.GetTime(item, "known"), SettledAt: attr.GetTime(item, "settledAt"),
 		listed: attr.GetS(item, "listing"),
 	}
+	if r.Marks, err = retention.ParseMarks(attr.GetB(item, "marks")); err != nil {
+		return Row{}, fmt.Errorf("vault: row: %w", err)
+	}
+	r.Completes, r.Awaits, r.Delivered = attr.GetTime(item, "completes"), attr.GetSet(item, "awaits"), attr.GetTime(item, "delivered")
+	r.Hand, r.HandUntil, r.Bytes = attr.GetTime(item, "hand"), attr.GetTime(item, "handUntil"), attr.GetN(item, "bytes")
+	r.Ending = readEnding(item)
 	own := attr.GetMap(item, "own")
 	for generation := range own {
 		g, _ := strconv.ParseInt(generation, 10, 64)
@@ -216,6 +234,31 @@ func (r Row) Listing() string { return CohortListing(r.Account, r.Kind, r.Cohort
 // InCohort says whether the row stands in the index among those of its cohort: settled there, or being settled there for the
 // first time.
 func (r Row) InCohort() bool { return r.Cohort != "" && r.listed == r.Listing() }
+
+// Standing are the attributes of a settled row that say what a policy asks of it, for an update: what to set, and what to remove.
+func (r Row) Standing(values attr.Item) (set, remove string) {
+	values[":marks"] = attr.B(r.Marks.Bytes())
+	set, remove = "marks = :marks", "delivered"
+	if r.Completes.IsZero() {
+		remove += ", completes"
+	} else {
+		set, values[":completes"] = set+", completes = :completes", attr.Time(r.Completes)
+	}
+	if len(r.Awaits) == 0 {
+		remove += ", awaits"
+	} else {
+		set, values[":awaits"] = set+", awaits = :awaits", attr.Set(r.Awaits...)
+	}
+	return set, remove
+}
+
+// Item is what a policy asks of a settled row in a cohort.
+func (r Row) Item(c retention.Cohort) retention.Item {
+	return retention.Item{
+		ID: ID(r.ID, r.Incarnation), Kind: r.Kind, Cohort: c, Marks: r.Marks, Completes: r.Completes, Settled: r.SettledAt,
+		Awaits: len(r.Awaits) > 0, Delivered: r.Delivered,
+	}
+}
 
 // Latest is the later of two instants.
 func Latest(a, b time.Time) time.Time {

@@ -78,6 +78,9 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 	if ses.Policy, err = account.ReadPolicy(policy); err != nil {
 		return nil, err
 	}
+	if ses.Policy.Closed(opened) {
+		return nil, ErrNoAccount
+	}
 	if ses.Key, err = s.Ring.Open(ctx, id, attr.GetB(wrapped, "key")); err != nil {
 		return nil, err
 	}
@@ -129,6 +132,15 @@ func NewAccountItems(id string, key *keyring.Account, wrapped []byte) []attr.Ite
 
 // AccountKeyItem is the key of the row of an account's wrapped key.
 func AccountKeyItem(id string) attr.Item { return attr.Key(keysPartition(id), accountRow) }
+
+// KeysGone says whether the account's keys are destroyed.
+func (ses *Session) KeysGone(ctx context.Context) (bool, error) {
+	item, err := ses.store.get(ctx, ses.store.Tables.Keys, attr.Key(keysPartition(ses.Account), accountRow))
+	return item == nil || len(attr.GetB(item, "key")) == 0, err
+}
+
+// Opened is an instant at which the policy had not been read yet.
+func (ses *Session) Opened() time.Time { return ses.opened }
 
 // Now is the store's clock.
 func (ses *Session) Now() time.Time { return ses.store.Now() }

@@ -3,10 +3,6 @@ package vault
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
@@ -26,18 +22,9 @@ func (ses *Session) Tally(ctx context.Context, c Cohort) (t Tally, err error) {
 		})
 		return t, err
 	}
-	for shard := range Shards {
-		err := ses.store.Query(ctx, &dynamodb.QueryInput{
-			TableName: &ses.store.Tables.Keys, IndexName: aws.String(Listing),
-			KeyConditionExpression:    aws.String("listing = :listing"),
-			ExpressionAttributeValues: attr.Item{":listing": attr.S(CohortListing(ses.Account, c.Kind, c.ID, shard))},
-		}, func(item attr.Item) (bool, error) {
-			t.Records, t.Bytes = t.Records+1, t.Bytes+attr.GetN(item, "bytes")
-			return true, nil
-		})
-		if err != nil {
-			return t, err
-		}
-	}
-	return t, nil
+	err = ses.ListedIn(ctx, c, func(l Listed) (bool, error) {
+		t.Records, t.Bytes = t.Records+1, t.Bytes+l.Bytes
+		return true, nil
+	})
+	return t, err
 }

@@ -1,0 +1,73 @@
+package vault
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+)
+
+// Fields of which a conversation has marks: those of rules, and those by which a subject is known.
+const (
+	MarkTag        = "tag"
+	MarkDepartment = "department"
+	MarkSource     = "source"
+	MarkEmail      = "email"
+	MarkPhone      = "phone"
+	MarkVisitor    = "visitor"
+	MarkCustom     = "custom"
+)
+
+// Mark is the mark of a value of a field, in the form in which it is compared. A visitor is written as source/id.
+func (ses *Session) Mark(field, value string) retention.Mark {
+	switch field {
+	case MarkTag, MarkDepartment, MarkEmail:
+		value = strings.ToLower(strings.TrimSpace(value))
+	case MarkPhone:
+		value = NormalPhone(value)
+	}
+	return ses.Index.Mark(field, value)
+}
+
+// Marks are those of a transcript: of its source, its department, its tags, and of its subjects by everything they were ever
+// known by.
+func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
+	var marks []retention.Mark
+	add := func(field, value string) {
+		if value != "" {
+			marks = append(marks, ses.Mark(field, value))
+		}
+	}
+	add(MarkSource, t.Source)
+	add(MarkDepartment, t.Department)
+	for _, tag := range t.Tags {
+		add(MarkTag, tag)
+	}
+	for _, s := range t.Said.Subjects {
+		add(MarkEmail, s.Email)
+		add(MarkPhone, s.Phone)
+		add(MarkVisitor, visitorOf(t.Source, s.VisitorID))
+		add(MarkCustom, s.CustomID)
+	}
+	return retention.MarksOf(marks...)
+}
+
+// Stands says what a policy will ask of a row whose transcript settles now.
+func (ses *Session) Stands(r *Row, t conversation.Transcript) {
+	r.SettledAt, r.Marks, r.Completes, r.Delivered = ses.Now(), ses.Marks(t), time.Time{}, time.Time{}
+	switch {
+	case t.Kind == retention.Chat, t.Status == conversation.StatusClosed:
+		r.Completes = r.SettledAt
+	case t.Status == conversation.StatusSolved:
+		r.Completes = Latest(r.SettledAt, t.Said.Status.Add(retention.SolvedWait))
+	}
+	r.Awaits = slices.Clone(ses.Policy.Required[r.Kind])
+}
+
+// CompletesNow says that a cadence ends a settled row at once, and that nothing is waited for.
+func (ses *Session) CompletesNow(r Row) bool {
+	return ses.Policy.Terms(r.Kind, r.Marks).Cadence == retention.Completion && len(r.Awaits) == 0 && !r.Completes.IsZero() &&
+		!ses.Now().Before(r.Completes)
+}
