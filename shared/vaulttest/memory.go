@@ -1,13 +1,10 @@
 package vaulttest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,26 +20,52 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
+// Projected are the attributes that the index of the keys' table has beside the keys of table and index.
+var Projected = []string{"bytes", "marks", "completes", "settledAt", "awaits", "delivered", "hand", "act", "state"}
+
 // Memory is tables in memory that take the requests of a DynamoDB client before they are serialized: for tests that
-// need tens of thousands of requests, or a table put back as it was a thousand times. It knows the operations and the
-// expressions that this project uses and refuses every other, so that it cannot answer wrongly what it does not know.
-// DynamoDB Local is the reference: what both can run is run on both and must end in the same items.
+// need tens of thousands of requests, or a table put back as it was a thousand times. It knows the operations of single
+// items, queries, scans, batches and transactions with the expressions that expression.go draws, and refuses everything
+// else, so that it cannot answer wrongly what it does not know. DynamoDB Local is the reference: what both can run is run on
+// both and must end in the same items. Other than DynamoDB it reads an index as fresh as the table and puts everything that
+// a query finds in one page, unless a limit was asked for.
 type Memory struct {
 	mu     sync.Mutex
-	tables map[string]Table
+	tables map[string]*shelf
+	// What was written under a token is not written again.
+	tokens map[string][]types.TransactWriteItem
+	recent []string
 }
 
 // Table is a table's items by partition and sort key. Items are never changed in place, so a copy of the maps is a copy of
 // the table.
 type Table map[string]map[string]attr.Item
 
+// shelf is a table with what is sorted of it.
+type shelf struct {
+	items   Table
+	indexed bool
+	sorted  map[string][]string // the sort keys of partitions that were asked for
+	index   map[string][]place  // nil until it is asked for
+}
+
+// place is where an item stands in the index.
+type place struct{ position, pk, sk string }
+
+func (a place) compare(b place) int {
+	return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.pk, b.pk), cmp.Compare(a.sk, b.sk))
+}
+
 // NewMemory makes a vault on tables in memory; it needs no server.
 func NewMemory(now time.Time) (*Vault, *Memory) {
-	m := &Memory{tables: map[string]Table{}}
+	m := &Memory{}
 	v := connect(now, "http://nowhere.invalid", m.answer)
+	empty := map[string]Table{}
 	for _, table := range []string{v.Tables.Records, v.Tables.Keys, v.Tables.Control} {
-		m.tables[table] = Table{}
+		empty[table] = Table{}
 	}
+	m.PutBack(empty)
+	m.tables[v.Tables.Keys].indexed = true
 	return v, m
 }
 
@@ -50,26 +73,31 @@ func NewMemory(now time.Time) (*Vault, *Memory) {
 func (m *Memory) Snapshot() map[string]Table {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return clone(m.tables)
+	all := make(map[string]Table, len(m.tables))
+	for name, t := range m.tables {
+		all[name] = clone(t.items)
+	}
+	return all
 }
 
 // PutBack makes the tables what a snapshot holds.
 func (m *Memory) PutBack(tables map[string]Table) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tables = clone(tables)
+	all := make(map[string]*shelf, len(tables))
+	for name, table := range tables {
+		before := m.tables[name]
+		all[name] = &shelf{items: clone(table), sorted: map[string][]string{}, indexed: before != nil && before.indexed}
+	}
+	m.tables, m.tokens, m.recent = all, map[string][]types.TransactWriteItem{}, nil
 }
 
-func clone(tables map[string]Table) map[string]Table {
-	all := make(map[string]Table, len(tables))
-	for name, table := range tables {
-		copied := make(Table, len(table))
-		for pk, partition := range table {
-			copied[pk] = maps.Clone(partition)
-		}
-		all[name] = copied
+func clone(table Table) Table {
+	copied := make(Table, len(table))
+	for pk, partition := range table {
+		copied[pk] = maps.Clone(partition)
 	}
-	return all
+	return copied
 }
 
 func (m *Memory) answer(stack *middleware.Stack) error {
@@ -86,297 +114,760 @@ func (m *Memory) answer(stack *middleware.Stack) error {
 func (m *Memory) do(parameters any) (any, error) {
 	switch in := parameters.(type) {
 	case *dynamodb.GetItemInput:
-		return &dynamodb.GetItemOutput{Item: m.get(*in.TableName, in.Key)}, nil
+		if in.AttributesToGet != nil {
+			return nil, unknown("AttributesToGet")
+		}
+		item, err := m.read(in.TableName, in.Key, in.ProjectionExpression, in.ExpressionAttributeNames)
+		return &dynamodb.GetItemOutput{Item: item}, err
 	case *dynamodb.PutItemInput:
-		return &dynamodb.PutItemOutput{}, m.put(*in.TableName, in.Item, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+		if in.Expected != nil || in.ConditionalOperator != "" {
+			return nil, unknown("Expected")
+		}
+		before, _, err := m.single(write{
+			table: in.TableName, put: in.Item, condition: in.ConditionExpression, env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues},
+			failed: in.ReturnValuesOnConditionCheckFailure,
+		}, in.ReturnValues, types.ReturnValueAllOld)
+		return &dynamodb.PutItemOutput{Attributes: before}, err
 	case *dynamodb.UpdateItemInput:
-		return m.update(in)
+		if in.Expected != nil || in.ConditionalOperator != "" || in.AttributeUpdates != nil {
+			return nil, unknown("Expected or AttributeUpdates")
+		}
+		before, after, err := m.single(write{
+			table: in.TableName, key: in.Key, update: in.UpdateExpression, updates: true, condition: in.ConditionExpression,
+			env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, failed: in.ReturnValuesOnConditionCheckFailure,
+		}, in.ReturnValues, types.ReturnValueAllOld, types.ReturnValueAllNew)
+		if in.ReturnValues == types.ReturnValueAllNew {
+			before = after
+		}
+		return &dynamodb.UpdateItemOutput{Attributes: before}, err
 	case *dynamodb.DeleteItemInput:
-		return &dynamodb.DeleteItemOutput{}, m.delete(in)
+		if in.Expected != nil || in.ConditionalOperator != "" {
+			return nil, unknown("Expected")
+		}
+		before, _, err := m.single(write{
+			table: in.TableName, key: in.Key, condition: in.ConditionExpression, env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues},
+			failed: in.ReturnValuesOnConditionCheckFailure,
+		}, in.ReturnValues, types.ReturnValueAllOld)
+		return &dynamodb.DeleteItemOutput{Attributes: before}, err
 	case *dynamodb.QueryInput:
 		return m.query(in)
 	case *dynamodb.ScanInput:
-		var all []attr.Item
-		for _, pk := range slices.Sorted(maps.Keys(m.tables[*in.TableName])) {
-			for _, sk := range slices.Sorted(maps.Keys(m.tables[*in.TableName][pk])) {
-				all = append(all, m.tables[*in.TableName][pk][sk])
-			}
-		}
-		return &dynamodb.ScanOutput{Items: all}, nil
+		return m.scan(in)
 	case *dynamodb.BatchGetItemInput:
-		out := &dynamodb.BatchGetItemOutput{Responses: map[string][]attr.Item{}}
-		for table, wanted := range in.RequestItems {
-			for _, key := range wanted.Keys {
-				if item := m.get(table, key); item != nil {
-					out.Responses[table] = append(out.Responses[table], item)
-				}
-			}
-		}
-		return out, nil
+		return m.batchGet(in)
 	case *dynamodb.BatchWriteItemInput:
-		for table, writes := range in.RequestItems {
-			for _, w := range writes {
-				if w.DeleteRequest == nil {
-					return nil, errors.New("memory: a batch that puts")
+		return m.batchWrite(in)
+	case *dynamodb.TransactWriteItemsInput:
+		return m.transact(in)
+	case *dynamodb.TransactGetItemsInput:
+		return m.transactGet(in)
+	}
+	return nil, unknown(fmt.Sprintf("%T", parameters))
+}
+
+func unknown(what string) error { return fmt.Errorf("memory: %s is not known here", what) }
+
+func (m *Memory) table(name *string) (*shelf, error) {
+	if t := m.tables[aws.ToString(name)]; t != nil {
+		return t, nil
+	}
+	return nil, &types.ResourceNotFoundException{Message: aws.String("Cannot do operations on a non-existent table")}
+}
+
+// keyOf reads a key, and with exactly says that there is nothing beside it.
+func keyOf(item attr.Item, exactly bool) (pk, sk string, err error) {
+	pk, sk = attr.GetS(item, "pk"), attr.GetS(item, "sk")
+	if pk == "" || sk == "" || exactly && len(item) != 2 {
+		return "", "", invalid("the provided key element does not match the schema")
+	}
+	if len(pk) > 2048 || len(sk) > 1024 {
+		return "", "", invalid("size of a key has exceeded its limit")
+	}
+	return pk, sk, nil
+}
+
+func (m *Memory) read(table *string, key attr.Item, wanted *string, names map[string]string) (attr.Item, error) {
+	t, err := m.table(table)
+	if err != nil {
+		return nil, err
+	}
+	pk, sk, err := keyOf(key, true)
+	if err != nil {
+		return nil, err
+	}
+	x, err := parse(projection, wanted)
+	if err != nil {
+		return nil, err
+	}
+	e := env{names: names}
+	if err := e.check(x); err != nil {
+		return nil, err
+	}
+	return e.project(t.items[pk][sk], x), nil
+}
+
+// write is a write of one item, alone or in a transaction.
+type write struct {
+	table *string
+	// put is the item of a Put, key that of any other.
+	put, key          attr.Item
+	updates, checks   bool
+	condition, update *string
+	env               env
+	failed            types.ReturnValuesOnConditionCheckFailure
+}
+
+// judged is a write whose condition was asked.
+type judged struct {
+	shelf         *shelf
+	pk, sk        string
+	before, after attr.Item
+	// refused is why it is not made: a condition, or an update that does not fit the item.
+	refused error
+	apply   func()
+}
+
+// look reads a write: what is wrong with it whatever the tables hold, and whether its condition holds.
+func (m *Memory) look(w write) (j judged, err error) {
+	if j.shelf, err = m.table(w.table); err != nil {
+		return j, err
+	}
+	if w.put != nil {
+		j.pk, j.sk, err = keyOf(w.put, false)
+	} else {
+		j.pk, j.sk, err = keyOf(w.key, true)
+	}
+	if err != nil {
+		return j, err
+	}
+	if w.put != nil {
+		if err := j.shelf.fits(w.put); err != nil {
+			return j, err
+		}
+	}
+	where, err := parse(condition, w.condition)
+	if err != nil {
+		return j, err
+	}
+	set, err := parse(updating, w.update)
+	if err != nil {
+		return j, err
+	}
+	if err := w.env.check(where, set); err != nil {
+		return j, err
+	}
+	j.before = j.shelf.items[j.pk][j.sk]
+	if where != nil && !where.condition.holds(w.env, j.before) {
+		failed := &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
+		if w.failed == types.ReturnValuesOnConditionCheckFailureAllOld {
+			failed.Item = ownItem(j.before)
+		}
+		j.refused = failed
+		return j, nil
+	}
+	switch {
+	case w.checks:
+		j.apply = func() {}
+	case w.put != nil:
+		j.after = ownItem(w.put)
+		j.apply = func() { j.shelf.keep(j.pk, j.sk, j.after) }
+	case w.updates:
+		j.after = ownItem(j.before)
+		if j.after == nil {
+			j.after = ownItem(w.key)
+		}
+		if set != nil {
+			j.refused = set.update.apply(w.env, j.after)
+		}
+		if j.refused == nil {
+			j.refused = j.shelf.fits(j.after)
+		}
+		j.apply = func() { j.shelf.keep(j.pk, j.sk, j.after) }
+	default:
+		j.apply = func() { j.shelf.remove(j.pk, j.sk) }
+	}
+	return j, nil
+}
+
+// fits says what is wrong with an item for a table.
+func (t *shelf) fits(item attr.Item) error {
+	for name, v := range item {
+		if name == "" {
+			return invalid("an attribute has no name")
+		}
+		if err := sound(v, 0); err != nil {
+			return err
+		}
+		if t.indexed && (name == "listing" || name == "position") && attr.GetS(item, name) == "" {
+			return invalid("type mismatch for index key %s", name)
+		}
+	}
+	if weight(item) > 400<<10 {
+		return invalid("item size has exceeded the maximum allowed size")
+	}
+	return nil
+}
+
+// single makes a write; returns are what may be asked for.
+func (m *Memory) single(w write, asked types.ReturnValue, returns ...types.ReturnValue) (before, after attr.Item, err error) {
+	if asked != "" && asked != types.ReturnValueNone && !slices.Contains(returns, asked) {
+		return nil, nil, unknown(string(asked))
+	}
+	j, err := m.look(w)
+	if err == nil {
+		err = j.refused
+	}
+	if err == nil {
+		j.apply()
+	}
+	if err != nil || !slices.Contains(returns, asked) {
+		return nil, nil, err
+	}
+	return ownItem(j.before), ownItem(j.after), nil
+}
+
+func (t *shelf) keep(pk, sk string, item attr.Item) {
+	if t.items[pk] == nil {
+		t.items[pk] = map[string]attr.Item{}
+	}
+	old, known := t.items[pk][sk]
+	t.items[pk][sk] = item
+	if order, ok := t.sorted[pk]; ok && !known {
+		i, _ := slices.BinarySearch(order, sk)
+		t.sorted[pk] = slices.Insert(order, i, sk)
+	}
+	if t.index != nil && (!known || attr.GetS(old, "listing") != attr.GetS(item, "listing") || attr.GetS(old, "position") != attr.GetS(item, "position")) {
+		t.unlist(pk, sk, old)
+		t.list(pk, sk, item)
+	}
+}
+
+func (t *shelf) remove(pk, sk string) {
+	old, known := t.items[pk][sk]
+	if !known {
+		return
+	}
+	delete(t.items[pk], sk)
+	if order, ok := t.sorted[pk]; ok {
+		i, _ := slices.BinarySearch(order, sk)
+		t.sorted[pk] = slices.Delete(order, i, i+1)
+	}
+	if len(t.items[pk]) == 0 {
+		delete(t.items, pk)
+		delete(t.sorted, pk)
+	}
+	if t.index != nil {
+		t.unlist(pk, sk, old)
+	}
+}
+
+// list puts an item in the index, if it has what the index goes by.
+func (t *shelf) list(pk, sk string, item attr.Item) {
+	listing, at := attr.GetS(item, "listing"), place{attr.GetS(item, "position"), pk, sk}
+	if listing == "" || at.position == "" {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(t.index[listing], at, place.compare)
+	t.index[listing] = slices.Insert(t.index[listing], i, at)
+}
+
+func (t *shelf) unlist(pk, sk string, item attr.Item) {
+	listing := attr.GetS(item, "listing")
+	if i, ok := slices.BinarySearchFunc(t.index[listing], place{attr.GetS(item, "position"), pk, sk}, place.compare); ok {
+		t.index[listing] = slices.Delete(t.index[listing], i, i+1)
+	}
+}
+
+// partition is the sort keys of a partition, in order.
+func (t *shelf) partition(pk string) []string {
+	order, ok := t.sorted[pk]
+	if !ok && t.items[pk] != nil {
+		order = slices.Sorted(maps.Keys(t.items[pk]))
+		t.sorted[pk] = order
+	}
+	return order
+}
+
+// listing is a partition of the index, in order.
+func (t *shelf) listing(of string) []place {
+	if t.index == nil {
+		t.index = map[string][]place{}
+		for pk, partition := range t.items {
+			for sk, item := range partition {
+				if listing, position := attr.GetS(item, "listing"), attr.GetS(item, "position"); listing != "" && position != "" {
+					t.index[listing] = append(t.index[listing], place{position, pk, sk})
 				}
-				m.remove(table, w.DeleteRequest.Key)
 			}
 		}
-		return &dynamodb.BatchWriteItemOutput{}, nil
-	case *dynamodb.TransactWriteItemsInput:
-		for _, w := range in.TransactItems {
-			if w.Put == nil {
-				return nil, errors.New("memory: a transaction of another kind")
-			}
-			err := holds(w.Put.ConditionExpression, m.get(*w.Put.TableName, w.Put.Item), w.Put.ExpressionAttributeNames, w.Put.ExpressionAttributeValues)
-			if vault.IsConditionFailed(err) {
-				return nil, &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("ConditionalCheckFailed")}}}
-			}
+		for _, places := range t.index {
+			slices.SortFunc(places, place.compare)
+		}
+	}
+	return t.index[of]
+}
+
+func (m *Memory) batchGet(in *dynamodb.BatchGetItemInput) (any, error) {
+	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]attr.Item{}, UnprocessedKeys: map[string]types.KeysAndAttributes{}}
+	n := 0
+	for table, wanted := range in.RequestItems {
+		if wanted.AttributesToGet != nil {
+			return nil, unknown("AttributesToGet")
+		}
+		out.Responses[table] = []attr.Item{}
+		seen := map[place]bool{}
+		for _, key := range wanted.Keys {
+			item, err := m.read(&table, key, wanted.ProjectionExpression, wanted.ExpressionAttributeNames)
 			if err != nil {
 				return nil, err
 			}
-		}
-		for _, w := range in.TransactItems {
-			m.keep(*w.Put.TableName, w.Put.Item)
-		}
-		return &dynamodb.TransactWriteItemsOutput{}, nil
-	}
-	return nil, fmt.Errorf("memory: unknown operation %T", parameters)
-}
-
-func (m *Memory) get(table string, key attr.Item) attr.Item {
-	return m.tables[table][attr.GetS(key, "pk")][attr.GetS(key, "sk")]
-}
-
-func (m *Memory) keep(table string, item attr.Item) {
-	pk, sk := attr.GetS(item, "pk"), attr.GetS(item, "sk")
-	if m.tables[table][pk] == nil {
-		m.tables[table][pk] = map[string]attr.Item{}
-	}
-	m.tables[table][pk][sk] = item
-}
-
-func (m *Memory) remove(table string, key attr.Item) {
-	pk := attr.GetS(key, "pk")
-	delete(m.tables[table][pk], attr.GetS(key, "sk"))
-	if len(m.tables[table][pk]) == 0 {
-		delete(m.tables[table], pk)
-	}
-}
-
-func (m *Memory) put(table string, item attr.Item, condition *string, names map[string]string, values attr.Item) error {
-	if err := holds(condition, m.get(table, item), names, values); err != nil {
-		return err
-	}
-	m.keep(table, maps.Clone(item))
-	return nil
-}
-
-func (m *Memory) delete(in *dynamodb.DeleteItemInput) error {
-	if err := holds(in.ConditionExpression, m.get(*in.TableName, in.Key), in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-		return err
-	}
-	m.remove(*in.TableName, in.Key)
-	return nil
-}
-
-func (m *Memory) update(in *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemOutput, error) {
-	old := m.get(*in.TableName, in.Key)
-	if err := holds(in.ConditionExpression, old, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-		failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
-		if ok && in.ReturnValuesOnConditionCheckFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
-			failed.Item = maps.Clone(old)
-		}
-		return nil, err
-	}
-	item := maps.Clone(old)
-	if item == nil {
-		item = maps.Clone(in.Key)
-	}
-	expression := *in.UpdateExpression
-	if before, after, ok := strings.Cut(expression, "REMOVE "); ok {
-		for name := range strings.SplitSeq(after, ", ") {
-			delete(item, real(name, in.ExpressionAttributeNames))
-		}
-		expression = strings.TrimSpace(before)
-	}
-	if before, after, ok := strings.Cut(expression, " ADD "); ok {
-		name, value, ok := strings.Cut(after, " ")
-		if !ok || strings.Contains(value, " ") {
-			return nil, fmt.Errorf("memory: unknown update %q", expression)
-		}
-		name = real(name, in.ExpressionAttributeNames)
-		item[name] = attr.N(attr.GetN(item, name) + attr.GetN(in.ExpressionAttributeValues, value))
-		expression = before
-	}
-	if expression != "" {
-		sets, ok := strings.CutPrefix(expression, "SET ")
-		if !ok {
-			return nil, fmt.Errorf("memory: unknown update %q", expression)
-		}
-		for set := range strings.SplitSeq(sets, ", ") {
-			name, value, ok := strings.Cut(set, " = ")
-			if !ok || in.ExpressionAttributeValues[value] == nil {
-				return nil, fmt.Errorf("memory: unknown update %q", expression)
+			at := place{"", attr.GetS(key, "pk"), attr.GetS(key, "sk")}
+			if n++; seen[at] {
+				return nil, invalid("provided list of item keys contains duplicates")
 			}
-			item[real(name, in.ExpressionAttributeNames)] = in.ExpressionAttributeValues[value]
+			seen[at] = true
+			if item != nil {
+				out.Responses[table] = append(out.Responses[table], item)
+			}
 		}
 	}
-	m.keep(*in.TableName, item)
-	out := &dynamodb.UpdateItemOutput{}
-	if in.ReturnValues == types.ReturnValueAllNew {
-		out.Attributes = maps.Clone(item)
+	if n == 0 || n > 100 {
+		return nil, invalid("%d keys in a batch", n)
 	}
 	return out, nil
 }
 
-func real(name string, names map[string]string) string { return cmp.Or(names[name], name) }
-
-// holds says that a condition is true of an item, or fails as DynamoDB does.
-func holds(condition *string, item attr.Item, names map[string]string, values attr.Item) error {
-	if condition == nil {
-		return nil
-	}
-	for alternative := range strings.SplitSeq(spread(*condition), " OR ") {
-		all := true
-		for term := range strings.SplitSeq(alternative, " AND ") {
-			ok, err := termHolds(term, item, names, values)
+func (m *Memory) batchWrite(in *dynamodb.BatchWriteItemInput) (any, error) {
+	var all []judged
+	for table, writes := range in.RequestItems {
+		seen := map[place]bool{}
+		for _, w := range writes {
+			c := write{table: &table}
+			switch {
+			case w.DeleteRequest != nil && w.PutRequest == nil:
+				c.key = w.DeleteRequest.Key
+			case w.PutRequest != nil && w.DeleteRequest == nil && w.PutRequest.Item != nil:
+				c.put = w.PutRequest.Item
+			default:
+				return nil, invalid("a write of a batch is not one of put and delete")
+			}
+			j, err := m.look(c)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			all = all && ok
-		}
-		if all {
-			return nil
+			if at := (place{"", j.pk, j.sk}); seen[at] {
+				return nil, invalid("provided list of item keys contains duplicates")
+			} else {
+				seen[at] = true
+			}
+			all = append(all, j)
 		}
 	}
-	return &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
+	if len(all) == 0 || len(all) > 25 {
+		return nil, invalid("%d writes in a batch", len(all))
+	}
+	for _, j := range all {
+		j.apply()
+	}
+	return &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}, nil
 }
 
-// spread takes apart the one form with alternatives in brackets that this project uses: x AND (y OR z) at the end.
-func spread(condition string) string {
-	before, both, ok := strings.Cut(condition, " AND (")
-	if !ok || !strings.HasSuffix(both, ")") {
-		return condition
+func (m *Memory) transact(in *dynamodb.TransactWriteItemsInput) (any, error) {
+	if n := len(in.TransactItems); n == 0 || n > 100 {
+		return nil, invalid("%d items in a transaction", n)
 	}
-	first, second, ok := strings.Cut(strings.TrimSuffix(both, ")"), " OR ")
-	if !ok {
-		return condition
+	// The SDK gives every request a token and leaves it in what it was given, so who sends that again sends the same token.
+	token := aws.ToString(in.ClientRequestToken)
+	if done, ok := m.tokens[token]; ok && token != "" {
+		if !reflect.DeepEqual(done, in.TransactItems) {
+			return nil, &types.IdempotentParameterMismatchException{Message: aws.String("another request had this token")}
+		}
+		return &dynamodb.TransactWriteItemsOutput{}, nil
 	}
-	earlier, common := "", before
-	if i := strings.LastIndex(before, " OR "); i >= 0 {
-		earlier, common = before[:i+len(" OR ")], before[i+len(" OR "):]
+	type at struct {
+		shelf  *shelf
+		pk, sk string
 	}
-	return earlier + common + " AND " + first + " OR " + common + " AND " + second
+	seen, total, canceled := map[at]bool{}, 0, false
+	all, reasons := make([]judged, len(in.TransactItems)), make([]types.CancellationReason, len(in.TransactItems))
+	codes := make([]string, len(reasons))
+	for i, item := range in.TransactItems {
+		w, err := changeOf(item)
+		if err != nil {
+			return nil, err
+		}
+		j, err := m.look(w)
+		if err != nil {
+			return nil, err
+		}
+		if seen[at{j.shelf, j.pk, j.sk}] {
+			return nil, invalid("transaction request cannot include multiple operations on one item")
+		}
+		seen[at{j.shelf, j.pk, j.sk}] = true
+		total += weight(j.after)
+		all[i], codes[i] = j, "None"
+		switch refused := j.refused.(type) {
+		case nil:
+		case *types.ConditionalCheckFailedException:
+			codes[i], reasons[i].Message, reasons[i].Item = "ConditionalCheckFailed", refused.Message, refused.Item
+		default:
+			codes[i], reasons[i].Message = "ValidationError", aws.String(refused.Error())
+		}
+		reasons[i].Code = &codes[i]
+		canceled = canceled || j.refused != nil
+	}
+	if total > 4<<20 {
+		return nil, invalid("the items of a transaction have more than 4 MB")
+	}
+	if canceled {
+		return nil, &types.TransactionCanceledException{
+			Message:             aws.String("Transaction cancelled, please refer cancellation reasons for specific reasons [" + strings.Join(codes, ", ") + "]"),
+			CancellationReasons: reasons,
+		}
+	}
+	for _, j := range all {
+		j.apply()
+	}
+	if token != "" {
+		m.tokens[token], m.recent = slices.Clone(in.TransactItems), append(m.recent, token)
+		if len(m.recent) > 1000 {
+			delete(m.tokens, m.recent[0])
+			m.recent = m.recent[1:]
+		}
+	}
+	return &dynamodb.TransactWriteItemsOutput{}, nil
 }
 
-func termHolds(term string, item attr.Item, names map[string]string, values attr.Item) (bool, error) {
-	if arg, ok := strings.CutPrefix(term, "attribute_not_exists("); ok {
-		return item[real(strings.TrimSuffix(arg, ")"), names)] == nil, nil
-	}
-	if arg, ok := strings.CutPrefix(term, "attribute_exists("); ok {
-		return item[real(strings.TrimSuffix(arg, ")"), names)] != nil, nil
-	}
-	if name, list, ok := strings.Cut(term, " IN ("); ok {
-		for value := range strings.SplitSeq(strings.TrimSuffix(list, ")"), ", ") {
-			if order, ok := compare(item[real(name, names)], values[value]); ok && order == 0 {
-				return true, nil
-			}
+// changeOf is one item of a transaction.
+func changeOf(item types.TransactWriteItem) (c write, err error) {
+	n := 0
+	if in := item.Put; in != nil && in.Item != nil {
+		n++
+		c = write{
+			table: in.TableName, put: in.Item, condition: in.ConditionExpression,
+			env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, failed: in.ReturnValuesOnConditionCheckFailure,
 		}
-		return false, nil
 	}
-	fields := strings.Fields(term)
-	if len(fields) != 3 || values[fields[2]] == nil {
-		return false, fmt.Errorf("memory: unknown condition %q", term)
+	if in := item.Update; in != nil {
+		n++
+		if in.UpdateExpression == nil {
+			return c, invalid("an update of a transaction has no expression")
+		}
+		c = write{
+			table: in.TableName, key: in.Key, update: in.UpdateExpression, updates: true, condition: in.ConditionExpression,
+			env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, failed: in.ReturnValuesOnConditionCheckFailure,
+		}
 	}
-	order, comparable := compare(item[real(fields[0], names)], values[fields[2]])
-	switch fields[1] {
-	case "=":
-		return comparable && order == 0, nil
-	case "<":
-		return comparable && order < 0, nil
-	case "<=":
-		return comparable && order <= 0, nil
+	if in := item.Delete; in != nil {
+		n++
+		c = write{
+			table: in.TableName, key: in.Key, condition: in.ConditionExpression,
+			env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, failed: in.ReturnValuesOnConditionCheckFailure,
+		}
 	}
-	return false, fmt.Errorf("memory: unknown condition %q", term)
+	if in := item.ConditionCheck; in != nil {
+		n++
+		if in.ConditionExpression == nil {
+			return c, invalid("a check of a transaction has no condition")
+		}
+		c = write{
+			table: in.TableName, key: in.Key, condition: in.ConditionExpression, checks: true,
+			env: env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}, failed: in.ReturnValuesOnConditionCheckFailure,
+		}
+	}
+	if n != 1 {
+		return c, invalid("an item of a transaction is not one of put, update, delete and check")
+	}
+	return c, nil
 }
 
-// compare orders two values of the same type; others are neither equal nor ordered.
-func compare(a, b types.AttributeValue) (int, bool) {
-	switch a := a.(type) {
-	case *types.AttributeValueMemberS:
-		if b, ok := b.(*types.AttributeValueMemberS); ok {
-			return strings.Compare(a.Value, b.Value), true
+func (m *Memory) transactGet(in *dynamodb.TransactGetItemsInput) (any, error) {
+	if n := len(in.TransactItems); n == 0 || n > 100 {
+		return nil, invalid("%d items in a transaction", n)
+	}
+	out := &dynamodb.TransactGetItemsOutput{}
+	seen := map[[3]string]bool{}
+	for _, wanted := range in.TransactItems {
+		if wanted.Get == nil {
+			return nil, invalid("an item of a transaction has no get")
 		}
-	case *types.AttributeValueMemberN:
-		if b, ok := b.(*types.AttributeValueMemberN); ok {
-			x, okX := new(big.Int).SetString(a.Value, 10)
-			y, okY := new(big.Int).SetString(b.Value, 10)
-			if okX && okY {
-				return x.Cmp(y), true
-			}
+		item, err := m.read(wanted.Get.TableName, wanted.Get.Key, wanted.Get.ProjectionExpression, wanted.Get.ExpressionAttributeNames)
+		if err != nil {
+			return nil, err
 		}
-	case *types.AttributeValueMemberB:
-		if b, ok := b.(*types.AttributeValueMemberB); ok {
-			return bytes.Compare(a.Value, b.Value), true
+		at := [3]string{aws.ToString(wanted.Get.TableName), attr.GetS(wanted.Get.Key, "pk"), attr.GetS(wanted.Get.Key, "sk")}
+		if seen[at] {
+			return nil, invalid("transaction request cannot include multiple operations on one item")
+		}
+		seen[at] = true
+		out.Responses = append(out.Responses, types.ItemResponse{Item: item})
+	}
+	return out, nil
+}
+
+// span is what a query's key condition asks for: a partition, and what of its sort keys.
+type span struct {
+	partition string
+	sort      node
+}
+
+// spanOf reads a key condition on keys of these names.
+func (e env) spanOf(n node, hash, sort string) (s span, err error) {
+	var terms []node
+	var flatten func(n node)
+	flatten = func(n node) {
+		switch n := n.(type) {
+		case grouped:
+			flatten(n.node)
+		case both:
+			flatten(n.a)
+			flatten(n.b)
+		default:
+			terms = append(terms, n)
 		}
 	}
-	return 0, false
+	flatten(n)
+	on := func(o operand, name string) bool { return len(o.path) == 1 && !o.size && e.name(o.path[0]) == name }
+	text := func(all ...operand) bool {
+		for _, o := range all {
+			if s, ok := e.values[o.value].(*types.AttributeValueMemberS); !ok || s.Value == "" {
+				return false
+			}
+		}
+		return true
+	}
+	for _, n := range terms {
+		ok := false
+		switch n := n.(type) {
+		case compared:
+			if on(n.a, hash) && n.op == "=" && text(n.b) && s.partition == "" {
+				s.partition = attr.GetS(e.values, n.b.value)
+				continue
+			}
+			ok = on(n.a, sort) && n.op != "<>" && text(n.b)
+		case between:
+			ok = on(n.v, sort) && text(n.low, n.high)
+		case begins:
+			ok = on(operand{path: n.p}, sort) && text(n.v)
+		}
+		if !ok || s.sort != nil {
+			return s, invalid("query key condition not supported")
+		}
+		s.sort = n
+	}
+	if s.partition == "" {
+		return s, invalid("query condition missed key schema element: %s", hash)
+	}
+	return s, nil
+}
+
+// covers says that a sort key is among what is asked for.
+func (s span) covers(e env, name, value string) bool {
+	return s.sort == nil || s.sort.holds(e, attr.Item{name: attr.S(value)})
 }
 
 // query answers everything in one page; where a limit was asked for, as many and where to go on.
 func (m *Memory) query(in *dynamodb.QueryInput) (any, error) {
-	sk, match := "sk", func(string) bool { return true }
-	value := func(name string) string { return attr.GetS(in.ExpressionAttributeValues, name) }
-	var items []attr.Item
-	switch condition := *in.KeyConditionExpression; {
-	case in.IndexName == nil && condition == "pk = :pk":
-	case in.IndexName == nil && condition == "pk = :pk AND begins_with(sk, :prefix)":
-		match = func(s string) bool { return strings.HasPrefix(s, value(":prefix")) }
-	case aws.ToString(in.IndexName) == vault.Listing && condition == "listing = :listing":
-		sk = "position"
-	case aws.ToString(in.IndexName) == vault.Listing && condition == "listing = :listing AND #position < :below":
-		sk, match = "position", func(s string) bool { return s < value(":below") }
-	default:
-		return nil, fmt.Errorf("memory: unknown query %q", condition)
+	switch {
+	case in.KeyConditions != nil || in.QueryFilter != nil || in.AttributesToGet != nil || in.ConditionalOperator != "":
+		return nil, unknown("KeyConditions, QueryFilter or AttributesToGet")
+	case in.Select != "" && in.Select != types.SelectCount:
+		return nil, unknown("Select " + string(in.Select))
+	case in.KeyConditionExpression == nil:
+		return nil, invalid("a query has no key condition")
 	}
-	if sk == "sk" {
-		for _, item := range m.tables[*in.TableName][value(":pk")] {
-			items = append(items, item)
+	t, err := m.table(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	hash, sort := "pk", "sk"
+	if in.IndexName != nil {
+		if *in.IndexName != vault.Listing || !t.indexed {
+			return nil, invalid("the table does not have the specified index: %s", *in.IndexName)
+		}
+		if aws.ToBool(in.ConsistentRead) {
+			return nil, invalid("consistent reads are not supported on global secondary indexes")
+		}
+		hash, sort = "listing", "position"
+	}
+	e := env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}
+	key, err := parse(condition, in.KeyConditionExpression)
+	if err != nil {
+		return nil, err
+	}
+	f, err := e.filter(in.FilterExpression, in.ProjectionExpression, hash, sort, key)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.spanOf(key.condition, hash, sort)
+	if err != nil {
+		return nil, err
+	}
+	f.limit, f.count = in.Limit, in.Select == types.SelectCount
+	out := &dynamodb.QueryOutput{}
+	if in.IndexName == nil {
+		order := t.partition(s.partition)
+		i, forward, err := begin(order, in.ScanIndexForward, in.ExclusiveStartKey, []string{"pk", "sk"}, func(key attr.Item) (string, error) {
+			if attr.GetS(key, "pk") != s.partition || !s.covers(e, "sk", attr.GetS(key, "sk")) {
+				return "", invalid("the provided starting key is outside query boundaries based on provided conditions")
+			}
+			return attr.GetS(key, "sk"), nil
+		}, cmp.Compare[string])
+		if err != nil {
+			return nil, err
+		}
+		for ; i >= 0 && i < len(order) && !f.full(); i += forward {
+			if s.covers(e, "sk", order[i]) {
+				f.take(t.items[s.partition][order[i]], hash, sort)
+			}
 		}
 	} else {
-		for _, partition := range m.tables[*in.TableName] {
-			for _, item := range partition {
-				if attr.GetS(item, "listing") == value(":listing") {
-					place := attr.Item{"pk": item["pk"], "sk": item["sk"], "listing": item["listing"], "position": item["position"]}
-					if item["bytes"] != nil {
-						place["bytes"] = item["bytes"]
-					}
-					items = append(items, place)
-				}
+		places := t.listing(s.partition)
+		i, forward, err := begin(places, in.ScanIndexForward, in.ExclusiveStartKey, []string{"pk", "sk", "listing", "position"}, func(key attr.Item) (place, error) {
+			at := place{attr.GetS(key, "position"), attr.GetS(key, "pk"), attr.GetS(key, "sk")}
+			if attr.GetS(key, "listing") != s.partition || !s.covers(e, "position", at.position) {
+				return at, invalid("the provided starting key is outside query boundaries based on provided conditions")
+			}
+			return at, nil
+		}, place.compare)
+		if err != nil {
+			return nil, err
+		}
+		for ; i >= 0 && i < len(places) && !f.full(); i += forward {
+			if at := places[i]; s.covers(e, "position", at.position) {
+				f.take(shown(t.items[at.pk][at.sk]), hash, sort)
 			}
 		}
 	}
-	items = slices.DeleteFunc(items, func(item attr.Item) bool { return !match(attr.GetS(item, sk)) })
-	sign := 1
-	if in.ScanIndexForward != nil && !*in.ScanIndexForward {
-		sign = -1
-	}
-	slices.SortFunc(items, func(a, b attr.Item) int {
-		return sign * cmp.Or(cmp.Compare(attr.GetS(a, sk), attr.GetS(b, sk)), cmp.Compare(attr.GetS(a, "pk"), attr.GetS(b, "pk")))
-	})
-	if in.ExclusiveStartKey != nil {
-		for i, item := range items {
-			if reflect.DeepEqual(item["pk"], in.ExclusiveStartKey["pk"]) && reflect.DeepEqual(item["sk"], in.ExclusiveStartKey["sk"]) {
-				items = items[i+1:]
-				break
-			}
-		}
-	}
-	out := &dynamodb.QueryOutput{Items: items}
-	if limit := int(aws.ToInt32(in.Limit)); limit > 0 && len(items) > limit {
-		last := items[limit-1]
-		out.Items, out.LastEvaluatedKey = items[:limit], attr.Item{"pk": last["pk"], "sk": last["sk"], sk: last[sk]}
-	}
+	out.Items, out.Count, out.ScannedCount, out.LastEvaluatedKey = f.items, f.matched, f.seen, f.last
 	return out, nil
+}
+
+// shown is what the index has of an item.
+func shown(item attr.Item) attr.Item {
+	part := attr.Item{"pk": item["pk"], "sk": item["sk"], "listing": item["listing"], "position": item["position"]}
+	for _, name := range Projected {
+		if v := item[name]; v != nil {
+			part[name] = v
+		}
+	}
+	return part
+}
+
+// begin is where a query begins, and in which direction it goes on.
+func begin[K any](order []K, forward *bool, start attr.Item, keys []string, of func(attr.Item) (K, error), compare func(a, b K) int) (i, step int, err error) {
+	step = 1
+	if forward != nil && !*forward {
+		i, step = len(order)-1, -1
+	}
+	if start == nil {
+		return i, step, nil
+	}
+	for _, name := range keys {
+		if attr.GetS(start, name) == "" || len(start) != len(keys) {
+			return 0, 0, invalid("the provided starting key is invalid")
+		}
+	}
+	at, err := of(start)
+	if err != nil {
+		return 0, 0, err
+	}
+	i, found := slices.BinarySearchFunc(order, at, compare)
+	switch {
+	case step < 0:
+		i--
+	case found:
+		i++
+	}
+	return i, step, nil
+}
+
+// page collects what a query or a scan finds.
+type page struct {
+	env           env
+	filter, part  *parsed
+	limit         *int32
+	count         bool
+	items         []attr.Item
+	last          attr.Item
+	matched, seen int32
+}
+
+// filter begins a page of what a filter lets through.
+func (e env) filter(filter, part *string, hash, sort string, others ...*parsed) (*page, error) {
+	f, err := parse(condition, filter)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parse(projection, part)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.check(append(others, f, p)...); err != nil {
+		return nil, err
+	}
+	if f != nil && hash != "" {
+		for _, n := range f.firsts {
+			if name := e.name(n); name == hash || name == sort {
+				return nil, invalid("filter expression can only contain non-primary key attributes: %s", name)
+			}
+		}
+	}
+	return &page{env: e, filter: f, part: p}, nil
+}
+
+func (p *page) full() bool { return p.last != nil }
+
+// take sees an item; the keys of the index that is read, if any, are part of where to go on.
+func (p *page) take(item attr.Item, keys ...string) {
+	p.seen++
+	if p.filter == nil || p.filter.condition.holds(p.env, item) {
+		if p.matched++; !p.count {
+			p.items = append(p.items, p.env.project(item, p.part))
+		}
+	}
+	if p.limit != nil && p.seen == *p.limit {
+		p.last = attr.Item{"pk": item["pk"], "sk": item["sk"]}
+		for _, name := range keys {
+			p.last[name] = item[name]
+		}
+	}
+}
+
+// scan goes by partition and sort key.
+func (m *Memory) scan(in *dynamodb.ScanInput) (any, error) {
+	switch {
+	case in.IndexName != nil || in.Segment != nil || in.TotalSegments != nil:
+		return nil, unknown("a scan of an index or a segment")
+	case in.ScanFilter != nil || in.AttributesToGet != nil || in.ConditionalOperator != "":
+		return nil, unknown("ScanFilter or AttributesToGet")
+	case in.Select != "" && in.Select != types.SelectCount:
+		return nil, unknown("Select " + string(in.Select))
+	}
+	t, err := m.table(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	e := env{in.ExpressionAttributeNames, in.ExpressionAttributeValues}
+	f, err := e.filter(in.FilterExpression, in.ProjectionExpression, "", "")
+	if err != nil {
+		return nil, err
+	}
+	f.limit, f.count = in.Limit, in.Select == types.SelectCount
+	pk, sk := "", ""
+	if in.ExclusiveStartKey != nil {
+		if pk, sk, err = keyOf(in.ExclusiveStartKey, true); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(t.items)) {
+		if p < pk {
+			continue
+		}
+		for _, s := range t.partition(p) {
+			if !f.full() && (p > pk || s > sk) {
+				f.take(t.items[p][s])
+			}
+		}
+	}
+	return &dynamodb.ScanOutput{Items: f.items, Count: f.matched, ScannedCount: f.seen, LastEvaluatedKey: f.last}, nil
 }

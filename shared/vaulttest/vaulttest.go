@@ -98,7 +98,7 @@ func (h *Hook) see(ctx context.Context, r Request) error {
 type Request struct {
 	// Operation is the name of the API, such as PutItem or DeleteObject.
 	Operation string
-	// Tables are the physical names of the tables that it reaches; none for the bucket.
+	// Tables are the physical names of the tables that it reaches, of a transaction one for each of its items; none for the bucket.
 	Tables []string
 }
 
@@ -132,8 +132,21 @@ func requestOf(operation string, parameters any) Request {
 		r.Tables = slices.Sorted(maps.Keys(in.RequestItems))
 	case *dynamodb.TransactWriteItemsInput:
 		for _, w := range in.TransactItems {
-			if w.Put != nil {
+			switch {
+			case w.Put != nil:
 				r.Tables = append(r.Tables, *w.Put.TableName)
+			case w.Update != nil:
+				r.Tables = append(r.Tables, *w.Update.TableName)
+			case w.Delete != nil:
+				r.Tables = append(r.Tables, *w.Delete.TableName)
+			case w.ConditionCheck != nil:
+				r.Tables = append(r.Tables, *w.ConditionCheck.TableName)
+			}
+		}
+	case *dynamodb.TransactGetItemsInput:
+		for _, w := range in.TransactItems {
+			if w.Get != nil {
+				r.Tables = append(r.Tables, *w.Get.TableName)
 			}
 		}
 	}
@@ -190,7 +203,7 @@ func create(t testing.TB, db *dynamodb.Client, table string, indexed bool) {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute("listing"), attribute("position"))
 		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
 			IndexName: aws.String(vault.Listing), KeySchema: schema("listing", "position"),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"bytes"}},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: Projected},
 		}}
 	}
 	ctx := context.Background()
