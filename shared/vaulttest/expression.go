@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -571,7 +572,7 @@ func (e env) of(item attr.Item, o operand) types.AttributeValue {
 func sizeOf(v types.AttributeValue) (int, bool) {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
-		return len(v.Value), true
+		return utf8.RuneCountInString(v.Value), true
 	case *types.AttributeValueMemberB:
 		return len(v.Value), true
 	case *types.AttributeValueMemberSS:
@@ -593,7 +594,7 @@ func (e env) same(a, b operand) bool {
 	if a.value != "" || b.value != "" {
 		return a.value != "" && a.value == b.value
 	}
-	return a.size == b.size && slices.EqualFunc(a.path, b.path, func(x, y string) bool { return e.name(x) == e.name(y) })
+	return !a.size && !b.size && slices.EqualFunc(a.path, b.path, func(x, y string) bool { return e.name(x) == e.name(y) })
 }
 
 func ordered(v types.AttributeValue) bool {
@@ -631,6 +632,9 @@ func (n compared) check(e env) error {
 func (n between) check(e env) error {
 	if err := e.orderable(n.v, n.low, n.high); err != nil {
 		return err
+	}
+	if e.same(n.v, n.low) || e.same(n.v, n.high) {
+		return invalid("operands of BETWEEN are the same")
 	}
 	if n.low.value != "" && n.high.value != "" {
 		if c, ok := order(e.values[n.low.value], e.values[n.high.value]); !ok || c > 0 {

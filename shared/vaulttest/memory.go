@@ -665,6 +665,22 @@ func (s span) covers(e env, name, value string) bool {
 	return s.sort == nil || s.sort.holds(e, attr.Item{name: attr.S(value)})
 }
 
+// end is the sort key with which a range ends in one direction, if it includes one.
+func (s span) end(e env, forward bool) types.AttributeValue {
+	switch n := s.sort.(type) {
+	case between:
+		if forward {
+			return e.values[n.high.value]
+		}
+		return e.values[n.low.value]
+	case compared:
+		if n.op == "<=" && forward || n.op == ">=" && !forward {
+			return e.values[n.b.value]
+		}
+	}
+	return nil
+}
+
 // query answers everything in one page; where a limit was asked for, as many and where to go on.
 func (m *Memory) query(in *dynamodb.QueryInput) (any, error) {
 	switch {
@@ -738,6 +754,15 @@ func (m *Memory) query(in *dynamodb.QueryInput) (any, error) {
 			}
 		}
 	}
+	// Where the last that a range could hold was seen, there is nothing to go on with.
+	if end := s.end(e, in.ScanIndexForward == nil || *in.ScanIndexForward); end != nil {
+		if in.ExclusiveStartKey != nil && equal(in.ExclusiveStartKey[sort], end) {
+			return nil, invalid("the provided starting key does not match the range key predicate")
+		}
+		if f.full() && equal(f.last[sort], end) {
+			f.last = nil
+		}
+	}
 	out.Items, out.Count, out.ScannedCount, out.LastEvaluatedKey = f.items, f.matched, f.seen, f.last
 	return out, nil
 }
@@ -809,6 +834,16 @@ func (e env) filter(filter, part *string, hash, sort string, others ...*parsed) 
 		for _, n := range f.firsts {
 			if name := e.name(n); name == hash || name == sort {
 				return nil, invalid("filter expression can only contain non-primary key attributes: %s", name)
+			}
+		}
+	}
+	if hash == "listing" {
+		for _, x := range []*parsed{f, p} {
+			for i := 0; x != nil && i < len(x.firsts); i++ {
+				name := e.name(x.firsts[i])
+				if !slices.Contains(Projected, name) && !slices.Contains([]string{"pk", "sk", hash, sort}, name) {
+					return nil, invalid("the index does not project %s", name)
+				}
 			}
 		}
 	}
