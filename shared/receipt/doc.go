@@ -22,8 +22,8 @@
 //	number    of the last receipt, or 0     number        from 1, without a gap
 //	hash      of the last receipt           previous      hash of the one before; absent in the first
 //	at        when this was said            act           purge | completion | hand | erasure | closure
-//	                                        what          [{kind, cohort, records, items, objects, bytes,
-//	proof                                                   why, policy, rule, due: {from, to}}]
+//	                                        what          [{kind, cohort, records, bytes, why, policy, rule,
+//	proof                                                   due: {from, to}}]
 //	record    its id                        notDelivered  [{destination, records}], absent if there is nothing
 //	index     of its leaf                   salt          32 random bytes
 //	path      hashes up to the root         size, root    of the tree over all records

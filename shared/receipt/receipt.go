@@ -68,11 +68,9 @@ func Due(from, to time.Time) Span { return Span{conversation.At(from), conversat
 type Part struct {
 	Bytes int64 `json:"bytes"`
 	// Cohort is empty where what was destroyed was not chosen by its day.
-	Cohort  string         `json:"cohort,omitzero"`
-	Due     Span           `json:"due"`
-	Items   int64          `json:"items"`
-	Kind    retention.Kind `json:"kind"`
-	Objects int64          `json:"objects"`
+	Cohort string         `json:"cohort,omitzero"`
+	Due    Span           `json:"due"`
+	Kind   retention.Kind `json:"kind"`
 	// Policy is the version that was in force, Rule the name of the one that matched; empty is the policy's own period.
 	Policy  int64  `json:"policy"`
 	Records int64  `json:"records"`
@@ -189,7 +187,7 @@ func (r Receipt) check() error {
 }
 
 func (p Part) check() error {
-	for _, n := range []int64{p.Records, p.Items, p.Objects, p.Bytes, p.Policy} {
+	for _, n := range []int64{p.Records, p.Bytes, p.Policy} {
 		if n < 0 || n > maxCount {
 			return errors.New("a count is below zero or over 2^53")
 		}

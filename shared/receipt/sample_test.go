@@ -44,7 +44,7 @@ func midnight(month time.Month, day int) time.Time {
 func lot(kind retention.Kind, cohort string, records int, why receipt.Why, policy int64, rule string, due time.Time) receipt.Lot {
 	n := int64(records)
 	return receipt.Lot{IDs: ids(cohort+string(kind)+rule, records), Part: receipt.Part{
-		Kind: kind, Cohort: cohort, Items: 3 * n, Objects: n / 4, Bytes: 7_413 * n, Why: why, Policy: policy, Rule: rule,
+		Kind: kind, Cohort: cohort, Bytes: 7_413 * n, Why: why, Policy: policy, Rule: rule,
 		Due: receipt.Due(due, due),
 	}}
 }
@@ -69,7 +69,7 @@ func sample(t testing.TB) *receipttest.Chain {
 		NotDelivered: []receipt.Undelivered{{Destination: "mail:archive", Records: 1}},
 	}, date(time.November, 22, 11, 0))
 	byHand := lot(retention.Chat, "2026-11-20", 0, receipt.OnHand, 4, "", date(time.November, 24, 14, 30))
-	byHand.IDs, byHand.Items, byHand.Bytes = []string{marta}, 2, 18_310
+	byHand.IDs, byHand.Bytes = []string{marta}, 18_310
 	c.Append(t, receipt.Draft{
 		Account: "demo", Act: receipt.ByHand, Done: date(time.November, 24, 14, 30), Salt: salt("3"), What: []receipt.Lot{byHand},
 	}, date(time.November, 24, 14, 30))

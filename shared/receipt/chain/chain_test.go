@@ -489,7 +489,7 @@ func TestStoreWhatIsAlteredInTheTable(t *testing.T) {
 		damage func(*testing.T, *vaulttest.Vault)
 		code   receipt.Code // of the verifier; otherwise the row is refused
 	}{
-		{"a count", alter("000000000002", "statement", text(`"items":0`, `"items":1`)), receipt.BadSign},
+		{"a count", alter("000000000002", "statement", text(`"bytes":0`, `"bytes":1`)), receipt.BadSign},
 		{"a signature", alter("000000000002", "signature", flip), receipt.BadSign},
 		{"a key's id", alter("000000000002", "key", flip), receipt.NoKey},
 		{"a leaf", alter("000000000002", "leaves", flip), receipt.BadRoot},
