@@ -25,9 +25,10 @@ func (v *vault) addTables() {
 			IndexName:    jsii.String(listingIndex),
 			PartitionKey: text("listing"),
 			SortKey:      text("position"),
-			// The size beside the keys: what a policy would destroy is counted and added up by one query.
+			// The size beside the keys: what a policy would destroy is counted and added up by one query. And what a rule asks of
+			// a conversation, and how far its destruction is: what is due, and what waits, is found without reading the rows.
 			ProjectionType:   awsdynamodb.ProjectionType_INCLUDE,
-			NonKeyAttributes: jsii.Strings("bytes"),
+			NonKeyAttributes: jsii.Strings("bytes", "marks", "completes", "settledAt", "awaits", "delivered", "hand", "act", "state"),
 		}},
 	})
 	v.control = v.table("Control", awsdynamodb.TablePropsV2{

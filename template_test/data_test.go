@@ -15,7 +15,7 @@ func TestTables(t *testing.T) {
 	}
 	want := map[string]rules{
 		"records": {ttl: "ttl", recovery: "true"},
-		"keys":    {recovery: "false", indexes: "listing(listing,position) INCLUDE bytes"},
+		"keys":    {recovery: "false", indexes: "listing(listing,position) INCLUDE bytes marks completes settledAt awaits delivered hand act state"},
 		"control": {recovery: "true"},
 	}
 	eachStage(t, func(t *testing.T, tpl template) {
