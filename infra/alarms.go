@@ -91,6 +91,27 @@ func (v *vault) alarmOnMissed(scope constructs.Construct, name string, f awslamb
 	})
 }
 
+// alarmOnOverdue is raised when something still opens two hours after it was due, two hours running: purge runs every hour,
+// and measures in between what it left, in seconds, as a metric in its log. No measurement breaches as well: where nobody looks,
+// nothing is known to be on time.
+func (v *vault) alarmOnOverdue(scope constructs.Construct) {
+	v.alarm(scope, "OverdueAlarm", awscloudwatch.AlarmProps{
+		AlarmDescription: jsii.String("Something was not destroyed two hours after it was due, or nobody looked: see the log of purge."),
+		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace:     jsii.String("supportvault"),
+			MetricName:    jsii.String("OverdueSeconds"),
+			DimensionsMap: &map[string]*string{"Stage": jsii.String(string(v.props.Stage))},
+			Statistic:     jsii.String("Maximum"),
+			Period:        minutes(60),
+		}),
+		EvaluationPeriods:  jsii.Number(2),
+		DatapointsToAlarm:  jsii.Number(2),
+		Threshold:          jsii.Number(2 * 60 * 60),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
+	})
+}
+
 func (v *vault) alarm(scope constructs.Construct, id string, props awscloudwatch.AlarmProps) {
 	awscloudwatch.NewAlarm(scope, jsii.String(id), &props).AddAlarmAction(awscloudwatchactions.NewSnsAction(v.alarms))
 }

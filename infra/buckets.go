@@ -8,51 +8,65 @@ import (
 
 type bucket = awss3.Bucket
 
-// Key prefixes of the objects bucket.
+// Key prefixes of the objects bucket, and of the receipts bucket.
 const (
 	bodiesPrefix = "bodies/" // sealed bodies too large for an item
 	queuePrefix  = "queue/"  // sealed events too large for a queue message
+
+	receiptsPrefix = "receipts/" // as shared/receipt/chain names them
 )
 
+// receiptsKept is for how long nobody can delete or change a receipt in production: seven years, two leap days among them.
+const receiptsKept = 2557
+
 // addBuckets makes the buckets. "objects" holds sealed bodies: it is versioned, against overwriting by mistake, and an old
-// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day.
+// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day. "receipts" holds a
+// copy of every receipt of destruction: they name nobody, and outlast what they speak of.
 func (v *vault) addBuckets() {
 	days := func(n float64) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
-	v.objects = v.bucket("Objects", true,
-		&awss3.LifecycleRule{
-			Id:                                  jsii.String("deleted-means-gone"),
-			NoncurrentVersionExpiration:         days(1),
-			ExpiredObjectDeleteMarker:           jsii.Bool(true),
-			AbortIncompleteMultipartUploadAfter: days(1),
+	v.objects = v.bucket("Objects", awss3.BucketProps{
+		Versioned: jsii.Bool(true),
+		LifecycleRules: &[]*awss3.LifecycleRule{
+			{
+				Id:                                  jsii.String("deleted-means-gone"),
+				NoncurrentVersionExpiration:         days(1),
+				ExpiredObjectDeleteMarker:           jsii.Bool(true),
+				AbortIncompleteMultipartUploadAfter: days(1),
+			},
+			{
+				// Longer than a message lives: 14 days in the ingest queue and its dead-letter queue together, and 14 more once it is
+				// redriven, which makes a new message of it.
+				Id:         jsii.String("queued"),
+				Prefix:     jsii.String(queuePrefix),
+				Expiration: days(30),
+			},
 		},
-		&awss3.LifecycleRule{
-			// Longer than a message lives: 14 days in the ingest queue and its dead-letter queue together, and 14 more once it is
-			// redriven, which makes a new message of it.
-			Id:         jsii.String("queued"),
-			Prefix:     jsii.String(queuePrefix),
-			Expiration: days(30),
-		},
-	)
-	v.exports = v.bucket("Exports", false,
-		&awss3.LifecycleRule{
+	})
+	v.exports = v.bucket("Exports", awss3.BucketProps{
+		Versioned: jsii.Bool(false),
+		LifecycleRules: &[]*awss3.LifecycleRule{{
 			Id:                                  jsii.String("fetched-within-a-day"),
 			Expiration:                          days(1),
 			AbortIncompleteMultipartUploadAfter: days(1),
-		},
-	)
+		}},
+	})
+	receipts := awss3.BucketProps{Versioned: jsii.Bool(true), ObjectLockEnabled: jsii.Bool(true)}
+	// Compliance means nobody, the root user included, until the time is over: an object of a trial would stay for seven years,
+	// and the bucket with it. So elsewhere a lock is possible, and nothing is locked by itself.
+	if v.props.Stage.keepsData() {
+		receipts.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Compliance(days(receiptsKept))
+	}
+	v.receipts = v.bucket("Receipts", receipts)
 }
 
-func (v *vault) bucket(id string, versioned bool, rules ...*awss3.LifecycleRule) bucket {
-	return awss3.NewBucket(v.stack, jsii.String(id), &awss3.BucketProps{
-		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		BucketKeyEnabled:  jsii.Bool(true),
-		Encryption:        awss3.BucketEncryption_KMS,
-		EncryptionKey:     v.storage,
-		EnforceSSL:        jsii.Bool(true),
-		LifecycleRules:    &rules,
-		MinimumTLSVersion: jsii.Number(1.2),
-		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-		RemovalPolicy:     v.props.Stage.removal(),
-		Versioned:         jsii.Bool(versioned),
-	})
+func (v *vault) bucket(id string, props awss3.BucketProps) bucket {
+	props.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
+	props.BucketKeyEnabled = jsii.Bool(true)
+	props.Encryption = awss3.BucketEncryption_KMS
+	props.EncryptionKey = v.storage
+	props.EnforceSSL = jsii.Bool(true)
+	props.MinimumTLSVersion = jsii.Number(1.2)
+	props.ObjectOwnership = awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
+	props.RemovalPolicy = v.props.Stage.removal()
+	return awss3.NewBucket(v.stack, jsii.String(id), &props)
 }

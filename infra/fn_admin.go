@@ -28,12 +28,14 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, linkRows, mailboxRows, mailLogRows, receiptRows},
 				"dynamodb:PutItem", "dynamodb:UpdateItem"),
-			v.mayOnRows(v.control, []string{mailRows, mailboxRows}, "dynamodb:DeleteItem"),
+			v.mayOnRows(v.control, []string{mailRows, mailboxRows, handRows, holdRows}, "dynamodb:DeleteItem"),
 			v.appendsAudit(),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnListing("dynamodb:Query"),
 			v.mayOnRows(v.records, []string{factRows}, "dynamodb:Query"), // to count them
 			v.mayOnOtherRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
+			// A record that is to be destroyed by hand.
+			only(v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"), "state", "generation", "hand", "handUntil"),
 			v.wraps("kms:GenerateDataKey", "kms:Decrypt"),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 		},

@@ -21,6 +21,7 @@ func (v *vault) addMail() {
 		"CONTROL_TABLE":     v.control.TableName(),
 		"OBJECTS_BUCKET":    v.objects.BucketName(),
 		"MAIL_QUEUE_URL":    v.mailQueue.QueueUrl(),
+		"PURGE_QUEUE_URL":   v.purgeQueue.QueueUrl(),
 		"CONFIGURATION_SET": set.Ref(),
 		"API_URL":           v.api.ApiEndpoint(), // what links begin with
 	}
@@ -30,9 +31,11 @@ func (v *vault) addMail() {
 		v.mayOnRows(v.control, []string{copyRows, digestRows}, "dynamodb:UpdateItem"),
 		v.mayOnRows(v.control, []string{mailLogRows, digestRows, linkRows}, "dynamodb:DeleteItem"),
 		v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+		// That a destination without which nothing is destroyed early has a revision.
+		only(v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"), "state", "generation", "awaits", "delivered"),
 		v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query"),
 		v.wraps("kms:Decrypt"),
-		v.maySend(v.mailQueue),
+		v.maySend(v.mailQueue, v.purgeQueue),
 		v.mayConsume(v.mailQueue),
 		v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
 		v.knowsMissing(v.objects),
@@ -55,7 +58,7 @@ func (v *vault) addMail() {
 	})
 	v.consumeBatches(v.mailQueue, f, 1) // a conversation may go to hundreds of mailboxes
 	// Twelve minutes after the hour: a digest is begun ten minutes after its period's end at the earliest.
-	v.schedule(f, "cron(12 * * * ? *)", `{"action":"digest"}`)
+	v.schedule(f, "Schedule", "cron(12 * * * ? *)", `{"action":"digest"}`)
 
 	v.toMailQueue("MailSettled", v.bus.EventBusName(), map[string]any{
 		"source": []string{"supportvault"}, "detail-type": []string{"record.settled"},

@@ -16,6 +16,7 @@ func (v *vault) addSettle() {
 			"KEYS_TABLE":       v.keys.TableName(),
 			"CONTROL_TABLE":    v.control.TableName(),
 			"SETTLE_QUEUE_URL": v.settleQueue.QueueUrl(),
+			"PURGE_QUEUE_URL":  v.purgeQueue.QueueUrl(),
 			"OBJECTS_BUCKET":   v.objects.BucketName(),
 			"BUS_NAME":         v.bus.EventBusName(),
 		},
@@ -27,7 +28,7 @@ func (v *vault) addSettle() {
 			v.mayOnListing("dynamodb:Query"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
 			v.wraps("kms:Decrypt"),
-			v.maySend(v.settleQueue),
+			v.maySend(v.settleQueue, v.purgeQueue),
 			v.mayConsume(v.settleQueue),
 			allow([]string{"events:PutEvents"}, v.bus.EventBusArn()).always(),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
@@ -39,5 +40,5 @@ func (v *vault) addSettle() {
 		scheduled: true,
 	})
 	v.consume(v.settleQueue, f)
-	v.schedule(f, v.props.Stage.sweep(), `{"action":"sweep"}`)
+	v.schedule(f, "Schedule", v.props.Stage.sweep(), `{"action":"sweep"}`)
 }

@@ -7,26 +7,30 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addKeys makes the two KMS keys. "wrap" wraps the account keys and nothing else; it is a multi-Region key, which cannot
+// addKeys makes the three KMS keys. "wrap" wraps the account keys and nothing else; it is a multi-Region key, which cannot
 // be changed afterwards, so that the backup Region can open what this one sealed. "storage" encrypts tables, queues,
-// buckets and the alarm topic at rest.
+// buckets and the alarm topic at rest. "receipts" signs receipts of destruction: KMS rotates no asymmetric key, and a receipt
+// must verify under the public key that it was signed with, for as long as anybody keeps it.
 func (v *vault) addKeys() {
 	pending := awscdk.Duration_Days(jsii.Number(7))
 	if v.props.Stage.keepsData() {
 		pending = awscdk.Duration_Days(jsii.Number(30))
 	}
-	key := func(id, description string, multiRegion bool) awskms.Key {
-		return awskms.NewKey(v.stack, jsii.String(id), &awskms.KeyProps{
-			Alias:             jsii.String(*v.stack.StackName() + "/" + description),
-			Description:       jsii.String("supportvault " + string(v.props.Stage) + ": " + description),
-			EnableKeyRotation: jsii.Bool(true),
-			MultiRegion:       jsii.Bool(multiRegion),
-			PendingWindow:     pending,
-			RemovalPolicy:     v.props.Stage.removal(),
-		})
+	key := func(id, description string, props awskms.KeyProps) awskms.Key {
+		props.Alias = jsii.String(*v.stack.StackName() + "/" + description)
+		props.Description = jsii.String("supportvault " + string(v.props.Stage) + ": " + description)
+		props.PendingWindow = pending
+		props.RemovalPolicy = v.props.Stage.removal()
+		return awskms.NewKey(v.stack, jsii.String(id), &props)
 	}
-	v.wrap = key("WrapKey", "wrap", true)
-	v.storage = key("StorageKey", "storage", false)
+	v.wrap = key("WrapKey", "wrap", awskms.KeyProps{EnableKeyRotation: jsii.Bool(true), MultiRegion: jsii.Bool(true)})
+	v.storage = key("StorageKey", "storage", awskms.KeyProps{EnableKeyRotation: jsii.Bool(true), MultiRegion: jsii.Bool(false)})
+	v.signing = key("ReceiptsKey", "receipts", awskms.KeyProps{KeySpec: awskms.KeySpec_ECC_NIST_P256, KeyUsage: awskms.KeyUsage_SIGN_VERIFY})
+}
+
+// signs allows to sign receipts, and to ask for the public key that goes with them.
+func (v *vault) signs() awsiam.PolicyStatement {
+	return allow([]string{"kms:Sign", "kms:GetPublicKey"}, v.signing.KeyArn()).always()
 }
 
 // wraps allows actions on the wrap key. Only a call whose encryption context is an account, and nothing else, passes.

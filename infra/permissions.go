@@ -44,6 +44,10 @@ const (
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs
 	receiptRows     = "*#receipt#*"
+
+	fenceRows = "*#fence#*" // what keeps a destruction and a change of the policy apart
+	handRows  = "*#hand#*"  // destructions by hand
+	holdRows  = "*#hold#*"  // what must not be destroyed
 )
 
 // mayOnRows allows actions on the rows of a table whose partition keys have one of the forms.
@@ -60,6 +64,16 @@ func (v *vault) mayOnOtherRows(t table, forms []string, actions ...string) awsia
 		"ForAllValues:StringNotLike": map[string]any{"dynamodb:LeadingKeys": forms},
 		"Null":                       map[string]any{"dynamodb:LeadingKeys": "false"},
 	})
+}
+
+// only allows no other attributes of the rows to be written or asked for: the row's keys are among those that are named.
+func only(s awsiam.PolicyStatement, attributes ...string) awsiam.PolicyStatement {
+	s.AddConditions(&map[string]any{
+		// ForAllValues also passes when there are none, hence the second condition.
+		"ForAllValues:StringEquals": map[string]any{"dynamodb:Attributes": append([]string{"pk", "sk"}, attributes...)},
+		"Null":                      map[string]any{"dynamodb:Attributes": "false"},
+	})
+	return s
 }
 
 // appendsAudit allows a put into the control table for audit entries alone.

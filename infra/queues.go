@@ -19,6 +19,7 @@ const (
 	queueFunctionTimeout = 30
 	ingestTimeout        = 20
 	extractTimeout       = 15 * 60
+	purgeTimeout         = 15 * 60
 	mailTimeout          = 60 // half the lease of the copy ledger, which is over before a message comes again
 )
 
@@ -28,6 +29,7 @@ const (
 //	ingest          sealed events that the table did not take; 100 tries of two minutes are more than three hours
 //	settle          conversations that are due
 //	mail            what has settled, what SES reports, digests that are due; 60 tries of six minutes are six hours
+//	purge           completed conversations that may be destroyed; 10 tries of 90 minutes, and the next hourly run finds them too
 //	extract         extracts that are under way; 10 tries of 90 minutes, for processes that die: what fails sends itself anew
 //	schedules-dead  scheduled runs that failed for good
 func (v *vault) addQueues() {
@@ -35,6 +37,7 @@ func (v *vault) addQueues() {
 	v.settleQueue = v.queue("SettleQueue", v.deadQueue("SettleDeadQueue", "conversations that could not be settled"), 10, queueFunctionTimeout)
 	v.mailDead = v.deadQueue("MailDeadQueue", "transcripts that could not be sent")
 	v.mailQueue = v.queue("MailQueue", v.mailDead, 60, mailTimeout)
+	v.purgeQueue = v.queue("PurgeQueue", v.deadQueue("PurgeDeadQueue", "completed conversations that could not be destroyed"), 10, purgeTimeout)
 	v.extractQueue = v.queue("ExtractQueue", v.deadQueue("ExtractDeadQueue", "extracts that nobody goes on with"), 10, extractTimeout)
 	v.schedulesDead = v.deadQueue("SchedulesDeadQueue", "scheduled runs that failed for good")
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // schedule invokes a function with a fixed input. A run that the scheduler could not start ends in the dead-letter queue
-// of the schedules, as does one that failed (see functionProps.scheduled).
-func (v *vault) schedule(f awslambda.Function, expression, input string) {
-	policy := awsiam.NewManagedPolicy(f, jsii.String("SchedulePolicy"), &awsiam.ManagedPolicyProps{
+// of the schedules, as does one that failed (see functionProps.scheduled). The id tells the schedules of a function apart.
+func (v *vault) schedule(f awslambda.Function, id, expression, input string) {
+	policy := awsiam.NewManagedPolicy(f, jsii.String(id+"Policy"), &awsiam.ManagedPolicyProps{
 		Description: jsii.String("Start the scheduled runs of one function"),
 		Statements: &[]awsiam.PolicyStatement{
 			allow([]string{"lambda:InvokeFunction"}, f.FunctionArn()).always(),
@@ -18,13 +18,13 @@ func (v *vault) schedule(f awslambda.Function, expression, input string) {
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),
 		},
 	})
-	role := awsiam.NewRole(f, jsii.String("ScheduleRole"), &awsiam.RoleProps{
+	role := awsiam.NewRole(f, jsii.String(id+"Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": v.stack.Account()}},
 		}),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
 	})
-	awsscheduler.NewCfnSchedule(f, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
+	awsscheduler.NewCfnSchedule(f, jsii.String(id), &awsscheduler.CfnScheduleProps{
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		ScheduleExpression: jsii.String(expression),
 		Target: &awsscheduler.CfnSchedule_TargetProperty{

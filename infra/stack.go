@@ -70,12 +70,14 @@ type vault struct {
 	stack awscdk.Stack
 	props Props
 
-	wrap, storage          awskms.Key
+	wrap, storage, signing awskms.Key
 	records, keys, control table
 	objects, exports       bucket
+	receipts               bucket
 	ingestQueue            queue
 	settleQueue            queue
 	mailQueue, mailDead    queue
+	purgeQueue             queue
 	extractQueue           queue
 	schedulesDead          queue
 	bus                    awsevents.EventBus
@@ -134,15 +136,18 @@ func (v *vault) addOutputs() {
 	output("ControlTable", v.control.TableName())
 	output("ObjectsBucket", v.objects.BucketName())
 	output("ExportsBucket", v.exports.BucketName())
+	output("ReceiptsBucket", v.receipts.BucketName())
 	output("IngestQueue", v.ingestQueue.QueueUrl())
 	output("SettleQueue", v.settleQueue.QueueUrl())
 	output("MailQueue", v.mailQueue.QueueUrl())
+	output("PurgeQueue", v.purgeQueue.QueueUrl())
 	output("ExtractQueue", v.extractQueue.QueueUrl())
 	if v.props.MailFrom != "" {
 		output("MailFrom", jsii.String(v.props.MailFrom))
 	}
 	output("Bus", v.bus.EventBusName())
 	output("WrapKey", v.wrap.KeyId())
+	output("ReceiptsKey", v.signing.KeyId())
 	for _, name := range slices.Sorted(maps.Keys(v.functions)) {
 		output("Function"+camelCase(name), v.functions[name].FunctionName())
 	}

@@ -83,7 +83,7 @@ func attributes(schema any) string {
 }
 
 func TestQueues(t *testing.T) {
-	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "extract-queue": 10, "mail-queue": 60}
+	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "purge-queue": 10, "extract-queue": 10, "mail-queue": 60}
 	// With these TestThrottledForTwoMinutes, in functions, reckons.
 	back := map[string]float64{"ingest-queue": 120, "settle-queue": 180}
 	const concurrency = 10.0
@@ -176,6 +176,7 @@ func TestBuckets(t *testing.T) {
 		"exports": {
 			"": "expires 1, uploads 1",
 		},
+		"receipts": {},
 	}
 	eachStage(t, func(t *testing.T, tpl template) {
 		secured := map[string]bool{}
@@ -203,8 +204,19 @@ func TestBuckets(t *testing.T) {
 			if dig(p, "BucketEncryption") == nil {
 				t.Errorf("%s is not encrypted with a key of ours", name)
 			}
-			if versioned := dig(p, "VersioningConfiguration", "Status") == "Enabled"; versioned != (name == "objects") {
+			if versioned := dig(p, "VersioningConfiguration", "Status") == "Enabled"; versioned != (name != "exports") {
 				t.Errorf("%s: versioning is %v", name, versioned)
+			}
+			// Seven years, which nobody can shorten; outside of production a lock that nobody set would keep the stack from going.
+			lock := ""
+			if name == "receipts" {
+				lock = "true null"
+				if tpl.Stage == "prod" {
+					lock = `true {"Days":2557,"Mode":"COMPLIANCE"}`
+				}
+			}
+			if got := locked(p); got != lock {
+				t.Errorf("%s: its objects are locked by %q, want %q", name, got, lock)
 			}
 			got[name] = map[string]string{}
 			for _, rule := range list(dig(p, "LifecycleConfiguration", "Rules")) {
@@ -234,6 +246,14 @@ func TestBuckets(t *testing.T) {
 	})
 }
 
+// locked is whether objects of a bucket can be locked, and how they are by themselves.
+func locked(bucket map[string]any) string {
+	if bucket["ObjectLockEnabled"] == nil && bucket["ObjectLockConfiguration"] == nil {
+		return ""
+	}
+	return plain(bucket["ObjectLockEnabled"], nil) + " " + plain(dig(bucket, "ObjectLockConfiguration", "Rule", "DefaultRetention"), nil)
+}
+
 // deniesPlaintext reports whether a policy refuses everything that comes without TLS.
 func deniesPlaintext(document any) bool {
 	return slices.ContainsFunc(list(dig(document, "Statement")), func(statement any) bool {
@@ -245,15 +265,27 @@ func deniesPlaintext(document any) bool {
 func TestKeysOfKMS(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
 		names := tpl.names(t)
-		multiRegion := map[string]bool{}
+		got := map[string]string{}
 		for id, key := range tpl.ofType(t, "AWS::KMS::Key") {
-			if key.Properties["EnableKeyRotation"] != true {
-				t.Errorf("%s is not rotated", names[id])
+			var does []string
+			for _, property := range []string{"KeySpec", "KeyUsage"} {
+				if value := key.Properties[property]; value != nil {
+					does = append(does, plain(value, nil))
+				}
 			}
-			multiRegion[names[id]] = key.Properties["MultiRegion"] == true
+			for _, property := range []string{"EnableKeyRotation", "MultiRegion"} {
+				if key.Properties[property] == true {
+					does = append(does, property)
+				}
+			}
+			got[names[id]] = strings.Join(does, " ")
 		}
-		if diff := cmp.Diff(map[string]bool{"wrap": true, "storage": false}, multiRegion); diff != "" {
-			t.Errorf("multi-Region keys (-want +got)\n%s", diff)
+		want := map[string]string{
+			"wrap": "EnableKeyRotation MultiRegion", "storage": "EnableKeyRotation",
+			"signing": "ECC_NIST_P256 SIGN_VERIFY", // KMS rotates none of these
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("keys (-want +got)\n%s", diff)
 		}
 	})
 }
@@ -296,8 +328,8 @@ func TestStagesAreTheSameStack(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
-		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket",
-			"IngestQueue", "SettleQueue", "ExtractQueue", "MailQueue", "Bus", "WrapKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
+		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket", "ReceiptsBucket",
+			"IngestQueue", "SettleQueue", "PurgeQueue", "ExtractQueue", "MailQueue", "Bus", "WrapKey", "ReceiptsKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
 			"FunctionPurge", "FunctionExtract", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionOpenapi"}
 		if tpl.Stage == "local" { // elsewhere, whoever deploys says who sends
 			want = append(want, "MailFrom")

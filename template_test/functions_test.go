@@ -3,6 +3,7 @@ package template_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,13 +30,14 @@ var environments = map[string]map[string]string{
 	"ingest": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "INGEST_QUEUE_URL": "ingest-queue",
 		"SETTLE_QUEUE_URL": "settle-queue", "OBJECTS_BUCKET": "objects", "SETTLE_DELAY": "30s"},
 	"settle": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "SETTLE_QUEUE_URL": "settle-queue",
-		"OBJECTS_BUCKET": "objects", "BUS_NAME": "bus"},
+		"PURGE_QUEUE_URL": "purge-queue", "OBJECTS_BUCKET": "objects", "BUS_NAME": "bus"},
 	"report": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects"},
-	"purge":  {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects"},
+	"purge": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects", "EXPORTS_BUCKET": "exports",
+		"RECEIPTS_BUCKET": "receipts", "SIGNING_KEY_ID": "signing"},
 	"extract": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects", "EXPORTS_BUCKET": "exports",
 		"EXTRACT_QUEUE_URL": "extract-queue"},
 	"mail": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects",
-		"MAIL_QUEUE_URL": "mail-queue", "CONFIGURATION_SET": "${MailSet}", "API_URL": "the API"},
+		"MAIL_QUEUE_URL": "mail-queue", "PURGE_QUEUE_URL": "purge-queue", "CONFIGURATION_SET": "${MailSet}", "API_URL": "the API"},
 	"authorize": {"CONTROL_TABLE": "control"},
 	"admin":     {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "WRAP_KEY_ID": "wrap"},
 }
@@ -111,22 +113,27 @@ func TestScheduledFunctionsHaveADeadLetterQueue(t *testing.T) {
 				t.Errorf("%s is invoked asynchronously and has no dead-letter queue", name)
 			}
 		}
-		want := map[string]string{
-			"function purge":  `rate(1 hour) {"action":"purge"}`,
-			"function settle": `rate(5 minutes) {"action":"sweep"}`,
-			"function mail":   `cron(12 * * * ? *) {"action":"digest"}`,
-		}
+		sweep := "rate(5 minutes)"
 		if tpl.Stage == "local" {
-			want["function settle"] = `rate(1 minute) {"action":"sweep"}`
+			sweep = "rate(1 minute)"
 		}
-		got := map[string]string{}
+		want := []string{
+			`function mail cron(12 * * * ? *) {"action":"digest"}`,
+			`function purge rate(1 hour) {"action":"drift"}`,
+			`function purge rate(1 hour) {"action":"purge"}`,
+			`function settle ` + sweep + ` {"action":"sweep"}`,
+		}
+		var got []string
 		for id, schedule := range tpl.ofType(t, "AWS::Scheduler::Schedule") {
 			p := schedule.Properties
-			got[plain(dig(p, "Target", "Arn"), tpl.names(t))] = plain(p["ScheduleExpression"], nil) + " " + plain(dig(p, "Target", "Input"), nil)
+			got = append(got, strings.Join([]string{
+				plain(dig(p, "Target", "Arn"), tpl.names(t)), plain(p["ScheduleExpression"], nil), plain(dig(p, "Target", "Input"), nil),
+			}, " "))
 			if dig(p, "Target", "DeadLetterConfig", "Arn") == nil {
 				t.Errorf("the schedule %s has no dead-letter queue", id)
 			}
 		}
+		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("schedules (-want +got)\n%s", diff)
 		}
@@ -151,6 +158,39 @@ func TestEveryFunctionHasAnAlarm(t *testing.T) {
 		}
 		if !watched["Invocations function purge"] {
 			t.Error("no alarm tells that purge does not run")
+		}
+	})
+}
+
+// What purge left is known by its own measurement alone; where there is none, nothing is known to be on time.
+func TestWhatIsOverdueRaisesAnAlarm(t *testing.T) {
+	eachStage(t, func(t *testing.T, tpl template) {
+		found := 0
+		for id, alarm := range tpl.ofType(t, "AWS::CloudWatch::Alarm") {
+			p := alarm.Properties
+			if p["Namespace"] != "supportvault" {
+				continue
+			}
+			found++
+			got := map[string]string{}
+			for _, key := range []string{"MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold",
+				"ComparisonOperator", "TreatMissingData"} {
+				got[key] = plain(p[key], nil)
+			}
+			want := map[string]string{
+				"MetricName": "OverdueSeconds", "Dimensions": `[{"Name":"Stage","Value":"` + tpl.Stage + `"}]`, "Statistic": "Maximum", "Period": "3600",
+				"EvaluationPeriods": "2", "DatapointsToAlarm": "2", "Threshold": "7200", "ComparisonOperator": "GreaterThanThreshold",
+				"TreatMissingData": "breaching",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", id, diff)
+			}
+			if len(list(p["AlarmActions"])) == 0 {
+				t.Errorf("%s tells nobody", id)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d alarms watch what the functions measure, want one", found)
 		}
 	})
 }

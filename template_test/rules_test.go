@@ -19,7 +19,7 @@ var rules = []rule{
 	},
 	func(_ string, p permission) string {
 		service, _, _ := strings.Cut(p.Action, ":")
-		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/queue/*", "exports/*"}, p.On)
+		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/queue/*", "exports/*", "receipts/receipts/*"}, p.On)
 		if strings.ContainsAny(p.On, "*?") && service != "xray" && !objects {
 			return "the resource is a wildcard"
 		}
@@ -53,21 +53,22 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "mail" && p.When == mailKeeps) {
-			return "only admin updates control rows; extract those of its jobs and of the copies that they are, mail those of copies and digests"
+			!(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) {
+			return "only admin updates control rows; extract those of its jobs and of the copies that they are, mail those of copies and digests, " +
+				"purge fences and the jobs of what it destroys"
 		}
 		return ""
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:DeleteItem" && !(function == "admin" && p.When == settings) && !(function == "mail" && p.When == mailClears) {
-			return "nobody deletes control rows, audit entries among them, but admin settings of mail, and mail what is done with"
+			return "nobody deletes control rows, audit entries among them, but admin settings of mail, holds and its own hand, and mail what is done with"
 		}
 		return ""
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:PutItem" && function != "admin" && p.When != auditRows && !(function == "extract" && p.When == jobsAudit) &&
-			!(function == "mail" && p.When == mailPuts) {
-			return "only admin puts control rows other than audit entries, and extract its jobs, and mail what it notes"
+			!(function == "mail" && p.When == mailPuts) && !(function == "purge" && p.When == receipts) {
+			return "only admin puts control rows other than audit entries, and extract its jobs, mail what it notes, and purge receipts"
 		}
 		return ""
 	},
@@ -76,9 +77,15 @@ var rules = []rule{
 		switch {
 		case p.On != "keys" || !writes:
 			return ""
+		case function == "admin" && p.Action == "dynamodb:UpdateItem" && p.When == byHand:
+			return ""
 		case function == "admin" && (p.Action != "dynamodb:PutItem" || p.When != neither):
-			return "admin puts the rows of account and index keys, and touches no others"
-		case function != "admin" && !slices.Contains([]string{cohorts, chats, both}, p.When):
+			return "admin puts the rows of account and index keys, and touches no others, but to lay its hand on a conversation"
+		case function == "mail" && (p.Action != "dynamodb:UpdateItem" || p.When != delivers):
+			return "mail notes what it delivered, and touches no key"
+		case function == "purge" && p.Action == "dynamodb:UpdateItem" && p.When == closes:
+			return "" // it takes the key of an account that is closed; one that it put in its place would open nothing
+		case function != "admin" && !slices.Contains([]string{cohorts, chats, both, delivers}, p.When):
 			return "only admin writes the rows of account and index keys"
 		}
 		return ""
@@ -87,7 +94,7 @@ var rules = []rule{
 		updates := p.Action == "dynamodb:UpdateItem" || p.Action == "dynamodb:PutItem" && function == "admin"
 		appends := function == "admin" && p.Action == "dynamodb:PutItem" && p.When == auditRows
 		if p.On == "control" && updates && p.When != otherRows && !appends && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "mail" && p.When == mailKeeps) {
+			!(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) {
 			return "nobody updates audit entries, and admin writes no rows of other functions"
 		}
 		return ""
@@ -117,8 +124,8 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if strings.HasPrefix(p.On, "exports") && function != "extract" {
-			return "extracts are written by extract, which leads to them, and reached by no other function"
+		if strings.HasPrefix(p.On, "exports") && function != "extract" && !(function == "purge" && p.Action == "s3:DeleteObject") {
+			return "extracts are written by extract, which leads to them, and reached by no other function, but that purge deletes them"
 		}
 		return ""
 	},
@@ -126,6 +133,18 @@ var rules = []rule{
 		service, _, _ := strings.Cut(p.Action, ":")
 		if service == "logs" && p.On != "log of "+function {
 			return "a function writes its own log"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if strings.HasPrefix(p.On, "receipts") && (function != "purge" || p.Action != "s3:PutObject") {
+			return "receipts are written by purge, and nobody deletes them or lifts their lock"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		if p.On == "signing" && (function != "purge" || p.Action != "kms:Sign" && p.Action != "kms:GetPublicKey") {
+			return "what destroys signs for it, and nobody else does"
 		}
 		return ""
 	},
@@ -157,7 +176,7 @@ func violations(function string, permissions []permission) []string {
 
 // The rules are only worth something when they refuse what they are for.
 func TestRulesRefuseTooMuch(t *testing.T) {
-	names := map[string]string{"Records1": "records", "Keys1": "keys", "Control1": "control", "Wrap1": "wrap", "Storage1": "storage", "Exports1": "exports", "Log1": "log of ingest"}
+	names := map[string]string{"Records1": "records", "Keys1": "keys", "Control1": "control", "Wrap1": "wrap", "Storage1": "storage", "Exports1": "exports", "Receipts1": "receipts", "Signing1": "signing", "Log1": "log of ingest"}
 	arn := func(id string) string { return `{"Fn::GetAtt": ["` + id + `", "Arn"]}` }
 	for _, test := range []struct {
 		name, function, statement, says string
@@ -176,6 +195,22 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses admin an update of account keys", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*", "*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no others"},
 		{"refuses admin a put of audit entries", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "rows of other functions"},
 		{"refuses admin an update of audit entries", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "nobody updates audit"},
+		{"refuses purge more of the rows of account keys than to take the key", "purge", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*", "*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "only admin writes the rows"},
+		{"refuses settle to take the keys of accounts", "settle", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "key", "destroyedAt"]}, "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["*#cohort#*", "*#conversation#*"]}, "Null": {"dynamodb:Attributes": "false", "dynamodb:LeadingKeys": "false"}}}`, "only admin writes the rows"},
+		{"refuses mail the keys of conversations", "mail", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "touches no key"},
+		{"refuses mail to put what it delivered", "mail", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "state", "generation", "awaits", "delivered"]}, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#conversation#*"]}, "Null": {"dynamodb:Attributes": "false", "dynamodb:LeadingKeys": "false"}}}`, "touches no key"},
+		{"refuses admin the keys of conversations", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#conversation#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "lay its hand"},
+		{"refuses admin to note what was delivered", "admin", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Keys1") + `, "Condition": {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "state", "generation", "awaits", "delivered"]}, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#conversation#*"]}, "Null": {"dynamodb:Attributes": "false", "dynamodb:LeadingKeys": "false"}}}`, "lay its hand"},
+		{"refuses purge to update a receipt", "purge", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "only admin updates"},
+		{"refuses purge to put any row of control", "purge", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "and purge receipts"},
+		{"refuses purge to lift a hold", "purge", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hold#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses admin to put a receipt", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "rows of other functions"},
+		{"refuses admin to sign a receipt", "admin", `{"Action": "kms:Sign", "Resource": ` + arn("Signing1") + `}`, "nobody else does"},
+		{"refuses purge to end the key that signs", "purge", `{"Action": "kms:ScheduleKeyDeletion", "Resource": ` + arn("Signing1") + `}`, "nobody else does"},
+		{"refuses purge to delete receipts", "purge", `{"Action": "s3:DeleteObject", "Resource": {"Fn::Join": ["", [` + arn("Receipts1") + `, "/receipts/*"]]}}`, "lifts their lock"},
+		{"refuses purge to lift the lock of receipts", "purge", `{"Action": "s3:BypassGovernanceRetention", "Resource": {"Fn::Join": ["", [` + arn("Receipts1") + `, "/receipts/*"]]}}`, "lifts their lock"},
+		{"refuses extract to write receipts", "extract", `{"Action": "s3:PutObject", "Resource": {"Fn::Join": ["", [` + arn("Receipts1") + `, "/receipts/*"]]}}`, "written by purge"},
+		{"refuses purge to read extracts", "purge", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "reached by no other function"},
 		{"refuses the wrap key for purge", "purge", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `, "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["account"]}, "Null": {"kms:EncryptionContext:account": "false"}}}`, "cannot read"},
 		{"refuses the wrap key for authorize", "authorize", `{"Action": "kms:DescribeKey", "Resource": ` + arn("Wrap1") + `}`, "cannot read"},
 		{"refuses the wrap key without a context", "ingest", `{"Action": "kms:Decrypt", "Resource": ` + arn("Wrap1") + `}`, "for an account only"},
