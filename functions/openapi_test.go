@@ -19,6 +19,7 @@ import (
 	"github.com/supportvault/supportvault/functions/openapi/openapitest"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
@@ -165,6 +166,17 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(400, at("GET "+v1+"/suppressions", nil, query("limit=1")))
 	answered(204, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
 	answered(404, at("DELETE "+v1+"/suppressions/{id}", map[string]string{"id": none}, nil))
+
+	first := map[string]string{"number": "1"}
+	for _, route := range []string{"GET " + v1 + "/receipts/head", "GET " + v1 + "/receipts/{number}"} {
+		answered(404, at(route, first, nil))
+		answered(400, at(route, first, query("limit=1")))
+	}
+	p.issue(t, "demo", 2, receipt.Undelivered{Destination: "mail:archive", Records: 1})
+	answered(200, at("GET "+v1+"/receipts", nil, nil))
+	answered(400, at("GET "+v1+"/receipts", nil, query("cursor=none")))
+	answered(200, at("GET "+v1+"/receipts/{number}", first, nil))
+	answered(200, at("GET "+v1+"/receipts/head", nil, nil))
 
 	answered(200, at("GET "+v1+"/retention/calendar", nil, query("kind=fact")))
 	answered(400, at("GET "+v1+"/retention/calendar", nil, nil))

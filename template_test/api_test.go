@@ -39,6 +39,10 @@ var routes = map[string]string{
 	"POST /v1/accounts/{account}/policy/undo":       "admin, authorized",
 	"GET /v1/accounts/{account}/retention/calendar": "admin, authorized",
 
+	"GET /v1/accounts/{account}/receipts":          "admin, authorized",
+	"GET /v1/accounts/{account}/receipts/{number}": "admin, authorized",
+	"GET /v1/accounts/{account}/receipts/head":     "admin, authorized",
+
 	"POST /v1/accounts/{account}/extracts":                  "extract, authorized",
 	"GET /v1/accounts/{account}/extracts":                   "extract, authorized",
 	"GET /v1/accounts/{account}/extracts/{id}":              "extract, authorized",

@@ -4,6 +4,7 @@
 //
 //	{"action": "create-account", "account", "plan", "start", "retention"?, "timeZone"?, "regimes"?}
 //	{"action": "rotate-secret", "account", "source"}
+//	{"action": "receipts", "account", "number"?, "offset"?}
 //
 // and the HTTP API behind authorize, for an account's administrator:
 //
@@ -19,21 +20,25 @@
 //	POST           /v1/accounts/{account}/policy/apply          makes it the one in force, if the preview still holds
 //	POST           /v1/accounts/{account}/policy/undo           makes the one before the last change the one in force again
 //	GET            /v1/accounts/{account}/retention/calendar    what the policy in force will destroy, day by day
+//	GET            /v1/accounts/{account}/receipts              receipts of destruction, in short
+//	GET            /v1/accounts/{account}/receipts/{number}     one of them as it was signed, with the hashes of its records
+//	GET            /v1/accounts/{account}/receipts/head         how many there are, signed, and the public keys
 //
 // Answers to the operator hold the token and the secrets; nothing shows them again.
 //
 // Writes: the account's keys (keys), its policy, its sources and a token (control), all of them on the condition that
 // they do not exist; destinations; versions of the policy, in one transaction on the condition that the one in force is still
 // the one that was changed. Deletes destinations and suppressed addresses. An audit entry before everything that is
-// changed or shown by way of the HTTP API: without the entry, neither happens.
+// changed or shown by way of the HTTP API, and before receipts are given to the operator: without the entry, neither happens.
 //
 // Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more
 // secret; the one before the last stops at once. A destination put again is the same; one deleted again is not found.
 //
 // May: read the control table; put and update its rows but audit entries and what other functions write (the copy
 // ledger, extracts, receipts, digests, mail log, links, suppressed addresses); put audit entries; delete destinations and
-// suppressed addresses; read rows of keys with their index and put those of account and index keys; query items of facts, to
-// count them; generate and decrypt account keys with the wrap key under an account's context.
+// suppressed addresses, holds, and what it destroyed by hand; read rows of keys with their index, put those of account and index
+// keys, and update of those of conversations whose hand is on them; query items of facts, to count them; generate and decrypt
+// account keys with the wrap key under an account's context.
 //
 // Alarms: errors.
 package admin

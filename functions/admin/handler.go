@@ -31,7 +31,7 @@ import (
 
 // The faults of administration.
 var (
-	ErrAction  = fault.New(fault.Invalid, "action_unknown", "The action must be create-account or rotate-secret.")
+	ErrAction  = fault.New(fault.Invalid, "action_unknown", "The action must be create-account, rotate-secret or receipts.")
 	ErrID      = fault.New(fault.Invalid, "account_invalid", "The id of an account is 4 to 32 of the characters a–z and 0–9.")
 	ErrRegime  = fault.New(fault.Invalid, "regime_unknown", "The regimes are hipaa and pci, each at most once.")
 	ErrZone    = fault.New(fault.Invalid, "time_zone_unknown", "The time zone must be a name of the IANA database such as Europe/Berlin.")
@@ -98,6 +98,9 @@ type Request struct {
 	Source    string           `json:"source"`
 	// Secret is one that the sender made; without it a new one is made here.
 	Secret string `json:"secret"`
+	// Number and Offset are those of the part of a set that is asked for; zero is the first.
+	Number int64 `json:"number"`
+	Offset int   `json:"offset"`
 }
 
 // Created is a new account. Token and secrets are shown this once.
@@ -165,6 +168,8 @@ func (h *Handler) act(ctx context.Context, req Request) (any, error) {
 		return h.Create(ctx, req)
 	case "rotate-secret":
 		return h.Rotate(ctx, req)
+	case "receipts":
+		return h.Receipts(ctx, req)
 	default:
 		return nil, ErrAction
 	}

@@ -75,6 +75,10 @@ var routes = map[string]func(*desk, context.Context) (int, any, error){
 	"GET /v1/accounts/{account}/closure":                 (*desk).closure,
 	"POST /v1/accounts/{account}/closure":                (*desk).close,
 	"POST /v1/accounts/{account}/closure/undo":           (*desk).reopen,
+
+	"GET /v1/accounts/{account}/receipts":          (*desk).receipts,
+	"GET /v1/accounts/{account}/receipts/{number}": (*desk).receipt,
+	"GET /v1/accounts/{account}/receipts/head":     (*desk).receiptsHead,
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
