@@ -141,6 +141,7 @@ func emulatorEnviron(h home, e emulator) []string {
 		"MINISTACK_REGION=" + localRegion,
 		"MINISTACK_ACCOUNT_ID=" + localAWSAccount,
 		"LAMBDA_EXECUTOR=local",
+		"IOT_MTLS_ENABLED=0", // with cryptography, which its KMS signs with, it would take the port 8883 as well
 	}, e.url())
 }
 
