@@ -26,9 +26,10 @@
 // out and told to the operator: the others do not wait for it.
 //
 // May: read the three tables; put and update rows of the copy ledger, digests, log, links and suppressed addresses, delete
-// those of digests, log and links, and touch no others of the control table; decrypt with the wrap key under an account's
-// context; read objects under bodies/; send and receive from its queue; send e-mail as the configured sender only, through
-// its configuration set.
+// those of digests, log and links, and touch no others of the control table; note on the row of a conversation what was
+// delivered of it, and touch no key; decrypt with the wrap key under an account's context; read objects under bodies/; send to
+// and receive from its queue, and send to that of purge; send e-mail as the configured sender only, through its configuration
+// set.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package mail
