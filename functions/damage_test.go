@@ -82,7 +82,7 @@ func TestStoreAPolicyBelowTheFloorDestroysNothing(t *testing.T) {
 	r.mustPost(t, steady, "tawkto", tawkEnd("a", noon))
 	r.settleAll(t)
 	r.Clock.Advance(72 * time.Hour)
-	prod := purge.New(purge.Deps{Store: r.Store, Floor: retention.FloorDay})
+	prod := purge.New(purge.Deps{Store: r.Store, Floor: retention.FloorDay, Chain: r.purge.Chain, Archive: r.purge.Archive, Extracts: r.purge.Extracts})
 	rep, err := prod.Purge(context.Background(), purge.Request{})
 	if err != nil || len(rep.Failures) == 0 || rep.Failures[0] != "hasty" || rep.Conversations != 1 || rep.Accounts != 2 {
 		t.Errorf("purge: %+v %v", rep, err)

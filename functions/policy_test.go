@@ -17,6 +17,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
@@ -121,7 +122,7 @@ func TestStorePolicyHidesAtOnceAndDestroysAfterTheWait(t *testing.T) {
 		t.Errorf("%d of %d items are left", after, before)
 	}
 	r.Clock.Set(noon.Add(23 * time.Hour))
-	var undone admin.Policy
+	var undone vault.PolicyView
 	if code := r.asked(t, demo, "POST policy/undo", `{"reason":"It was meant for another account."}`, &undone); code != "" {
 		t.Fatalf("undo: %s", code)
 	}

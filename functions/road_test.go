@@ -3,6 +3,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -30,6 +31,8 @@ import (
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/ledger"
+	"github.com/supportvault/supportvault/shared/receipt/chain"
+	"github.com/supportvault/supportvault/shared/receipt/receipttest"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
@@ -49,6 +52,7 @@ type road struct {
 	admin     *admin.Handler
 	queues    *queues
 	files     *vaulttest.Bucket
+	archive   *vaulttest.Bucket
 }
 
 // queues holds what was sent. Refuse, if set, answers every sending.
@@ -58,6 +62,8 @@ type queues struct {
 	waiting  []string
 	// extracting are the messages of the extract queue.
 	extracting []string
+	// completing is what waits in the queue of purge.
+	completing []vault.Reference
 	// sent and waited are everything that ever was sent.
 	sent      []vault.Reference
 	waited    []string
@@ -113,15 +119,20 @@ func roadOver(v *vaulttest.Vault) *road {
 	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
 	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
 	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues})
-	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues})
+	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues, Purge: purgeQueue{r.queues}})
 	r.report = report.New(report.Deps{Store: v.Store, Audit: write})
-	r.purge = purge.New(purge.Deps{Store: &vault.Store{DB: v.DB, Tables: v.Tables, Now: v.Clock.Now, Objects: v.Objects}})
+	r.archive = vaulttest.NewBucket()
+	r.purge = purge.New(purge.Deps{
+		Store: &vault.Store{DB: v.DB, Tables: v.Tables, Now: v.Clock.Now, Objects: v.Objects}, Stage: "test",
+		Chain:   &chain.Chain{DB: v.DB, Table: v.Tables.Control, Signer: receipttest.NewSigner("2026"), Now: v.Clock.Now},
+		Archive: archive{r.archive}, Extracts: putter{r.files},
+	})
 	r.extract = extract.New(extract.Config{ExportsBucket: "exports"}, extract.Deps{
 		Store: v.Store, Files: putter{r.files}, Queue: extractQueue{r.queues}, Audit: write,
 		Ledger: &ledger.Ledger{DB: v.DB, Table: v.Tables.Control, Now: v.Clock.Now},
 	})
 	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
-	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute})
+	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Notice: 30 * 24 * time.Hour})
 	return r
 }
 
@@ -133,6 +144,26 @@ func (p putter) Put(_ context.Context, key, _ string, r io.Reader) error {
 
 func (p putter) Link(_ context.Context, key, name string, life time.Duration) (string, error) {
 	return fmt.Sprintf("https://exports.invalid/%s?name=%s&expires=%.0f", key, name, life.Seconds()), nil
+}
+
+// DeleteAll forgets every file whose name begins so.
+func (p putter) DeleteAll(_ context.Context, prefix string) error {
+	p.bucket.Forget(prefix)
+	return nil
+}
+
+// archive is where receipts cannot be deleted.
+type archive struct{ bucket *vaulttest.Bucket }
+
+func (a archive) Put(_ context.Context, name string, body []byte) error {
+	return a.bucket.Keep(name, bytes.NewReader(body))
+}
+
+// purgeQueue is the queue of purge among the queues.
+type purgeQueue struct{ *queues }
+
+func (q purgeQueue) Send(_ context.Context, rs []vault.Reference) error {
+	return q.locked(func() { q.completing = append(q.completing, rs...) })
 }
 
 // extractQueue is the queue of extract among the queues.

@@ -162,7 +162,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.ingest = ingest.New(ingest.Config{}, ingest.Deps{
 		Store: w.Store, Queue: ingest.Queues{Client: w, Ingest: "ingest", Settling: "settle", Delay: settleDelay},
 	})
-	w.settle = settle.New(settle.Deps{Store: w.Store, Queue: w, Bus: w})
+	w.settle = settle.New(settle.Deps{Store: w.Store, Queue: w, Bus: w, Purge: w})
 	return w
 }
 

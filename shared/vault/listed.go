@@ -29,11 +29,6 @@ func (l Listed) Item(kind retention.Kind, c retention.Cohort) retention.Item {
 	return l.row.Item(c)
 }
 
-// Projected are the attributes of rows that the index shows beside its own and the table's keys.
-func Projected() []string {
-	return []string{"bytes", "marks", "completes", "settledAt", "awaits", "delivered", "hand", "act", "state"}
-}
-
 // Listed hands out the rows of a range of the index until the function answers false.
 func (s *Store) Listed(ctx context.Context, in Range, each func(Listed) (bool, error)) error {
 	query := &dynamodb.QueryInput{

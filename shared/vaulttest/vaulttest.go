@@ -366,6 +366,13 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, _ .
 	return &s3.DeleteObjectOutput{}, b.request(ctx, "DeleteObject", func() { delete(b.objects, *in.Key) })
 }
 
+// Forget removes every object whose name begins so.
+func (b *Bucket) Forget(prefix string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.objects, func(name string, _ []byte) bool { return strings.HasPrefix(name, prefix) })
+}
+
 // Keep puts what a reader gives.
 func (b *Bucket) Keep(name string, r io.Reader) error {
 	_, err := b.PutObject(context.Background(), &s3.PutObjectInput{Key: &name, Body: r})
