@@ -118,6 +118,8 @@ func TestStoreDestroyedCohortsStayDestroyed(t *testing.T) {
 	r.keep(t, "demo", map[retention.Kind]retention.Period{})
 	r.mustPost(t, demo, "chatwoot", wootMessage(2, 1, noon, "a late one of that day"))
 	r.mustPost(t, demo, "chatwoot", wootResolved(2, noon.Add(time.Second)))
+	r.settleAll(t)
+	r.purgeAll(t)
 	r.quiesce(t)
 	r.hidden(t, demo, r.id(t, demo, "chatwoot", "2", 1), "of a day that is destroyed")
 	for _, item := range r.Items(t, r.Tables.Keys) {

@@ -392,13 +392,14 @@ func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
 		return err
 	}
 	p := r.ses.Policy
-	in := vault.Range{Listing: vault.OpenListing(r.ses.Account, kind)}
-	if !p.Closed(r.Store.Now()) && p.Single(kind) && !p.Unstored[kind] {
+	below := r.Store.Now()
+	if !p.Closed(below) && p.Single(kind) && !p.Unstored[kind] {
 		// What was over before the policy became a longer one stays so.
-		in.Below = vault.Before(vault.Latest(r.Store.Now().Add(-p.Shortest(kind)), vault.Latest(p.Gone[kind], cohorts.Destroyed)))
+		below = vault.Latest(below.Add(-p.Shortest(kind)), vault.Latest(p.Gone[kind], cohorts.Destroyed))
 	}
 	var doomed []vault.Doomed
-	err = r.rows(ctx, in, nil, func(row vault.Row) error {
+	wanted := func(l vault.Listed) bool { return l.State == vault.Destroyed || l.At.Before(below) }
+	err = r.rows(ctx, vault.Range{Listing: vault.OpenListing(r.ses.Account, kind)}, wanted, func(row vault.Row) error {
 		if row.State == vault.Destroyed {
 			r.ended(row)
 			return nil

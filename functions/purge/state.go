@@ -137,7 +137,7 @@ func (r *run) state(ctx context.Context) error {
 
 // kindOf is what an act is called in its receipt.
 func kindOf(act string) receipt.Act {
-	if _, of, ok := strings.Cut(act, "/"); ok {
+	if _, of, ok := strings.Cut(act, "/"); ok && "/"+of != vault.Late {
 		return receipt.Act(of)
 	}
 	return receipt.Purge

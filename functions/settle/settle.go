@@ -47,7 +47,7 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 		return err
 	}
 	if c.CohortOver {
-		return nil // purge destroys it and says so, or a hold keeps it as it is
+		return h.end(ctx, ses, c)
 	}
 	if !h.over(ses, c) {
 		return h.touch(ctx, row, c.Anchor.Time)
@@ -110,7 +110,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	}
 	cohort, ok := joined[row.Kind]
 	if !ok {
-		return nil // as above, at this moment
+		return h.end(ctx, ses, c)
 	}
 	revision := row.Revision
 	if c.News || revision == 0 || c.Record.Revision > revision { // the last: a settling was interrupted
@@ -262,6 +262,24 @@ func (h *Handler) unreadable(ctx context.Context, row vault.Row, why error) erro
 		return nil
 	}
 	return h.destroy(ctx, row)
+}
+
+// end takes the own keys of an open conversation whose day is over, unless a hold keeps it: then it stays as it is. Purge states
+// what was destroyed so, and deletes it.
+func (h *Handler) end(ctx context.Context, ses *vault.Session, c vault.Conversation) error {
+	if c.Held {
+		return nil
+	}
+	f, err := ses.JoinFence(ctx)
+	if err != nil {
+		return err // the policy has just changed: again, under the new one
+	}
+	row := c.Row
+	row.Known = vault.Latest(row.Known, vault.Latest(c.LastReceived(), c.KnownUntil().Time))
+	_, err = h.Store.End(ctx, f, []vault.Doomed{{Row: row, Ending: vault.Ending{
+		Act: f.Run + vault.Late, Why: retention.Retention, Due: c.Expires, Policy: int64(ses.Policy.Version), At: h.Store.Now(),
+	}}})
+	return err
 }
 
 func (h *Handler) destroy(ctx context.Context, row vault.Row) error {

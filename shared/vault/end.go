@@ -198,6 +198,9 @@ func (s *Store) End(ctx context.Context, f Fence, doomed []Doomed) (ended []Doom
 	return ended, nil
 }
 
+// Late is what the act of a run has behind it under which others destroy what is past its time, until the next run states it.
+const Late = "/late"
+
 // Hand and Closing are why something goes that no policy ends: an administrator's decision, and the end of the account.
 const (
 	Hand    retention.Why = "hand"
