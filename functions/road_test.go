@@ -56,6 +56,8 @@ type queues struct {
 	mu       sync.Mutex
 	settling []vault.Reference
 	waiting  []string
+	// noticed are the messages of the mail queue.
+	noticed []string
 	// extracting are the messages of the extract queue.
 	extracting []string
 	// sent and waited are everything that ever was sent.
@@ -121,7 +123,7 @@ func roadOver(v *vaulttest.Vault) *road {
 		Ledger: &ledger.Ledger{DB: v.DB, Table: v.Tables.Control, Now: v.Clock.Now},
 	})
 	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
-	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute})
+	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Queue: noticeQueue{r.queues}})
 	return r
 }
 
@@ -133,6 +135,13 @@ func (p putter) Put(_ context.Context, key, _ string, r io.Reader) error {
 
 func (p putter) Link(_ context.Context, key, name string, life time.Duration) (string, error) {
 	return fmt.Sprintf("https://exports.invalid/%s?name=%s&expires=%.0f", key, name, life.Seconds()), nil
+}
+
+// noticeQueue is the mail queue among the queues, of which only notices are put by a function.
+type noticeQueue struct{ *queues }
+
+func (q noticeQueue) Send(_ context.Context, bodies []string) error {
+	return q.locked(func() { q.noticed = append(q.noticed, bodies...) })
 }
 
 // extractQueue is the queue of extract among the queues.

@@ -275,7 +275,7 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	if c.waits > 0 {
 		undo = now.Add(c.waits)
 	}
-	return d.put(ctx, "policy.apply", c, undo, now, reason)
+	return d.put(ctx, "policy.apply", c, p, undo, now, reason)
 }
 
 // Undo says why a change is undone.
@@ -314,17 +314,26 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return d.put(ctx, "policy.undo", c, time.Time{}, now, reason)
+	shown, err := d.preview(ctx, c, now, "")
+	if err != nil {
+		return 0, nil, err
+	}
+	return d.put(ctx, "policy.undo", c, shown, time.Time{}, now, reason)
 }
 
-// put makes a policy the one in force, in one transaction with its version, if the one that it was made from still is.
-func (d *desk) put(ctx context.Context, action string, c change, undo, now time.Time, reason string) (int, any, error) {
+// put makes a policy the one in force, in one transaction with its version and the notice of it, if the one that it was made
+// from still is.
+func (d *desk) put(ctx context.Context, action string, c change, shown Preview, undo, now time.Time, reason string) (int, any, error) {
 	p := c.from
 	p.Version++
 	p.InForce, p.Wait, p.UndoUntil = c.after, c.wait, undo
 	p.By, p.At, p.Reason = "token:"+d.actor, now, ""
 	p.Sealed = d.ses.Key.Wrap(account.PolicyPlace(d.ses.Account, p.Version), []byte(reason))
 	told, err := d.told(p)
+	if err != nil {
+		return 0, nil, err
+	}
+	notice, tell, err := d.announce(ctx, ofPolicy(action, c, shown, p.Version, undo, reason))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -347,6 +356,7 @@ func (d *desk) put(ctx context.Context, action string, c change, undo, now time.
 			TableName: &d.Store.Tables.Control, Item: row(account.PolicyVersionKey(p.Version)),
 			ConditionExpression: aws.String("attribute_not_exists(pk)"),
 		}},
+		notice,
 	}})
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		for _, reason := range canceled.CancellationReasons {
@@ -354,6 +364,9 @@ func (d *desk) put(ctx context.Context, action string, c change, undo, now time.
 				return 0, nil, ErrPolicyMoved
 			}
 		}
+	}
+	if err == nil {
+		tell(ctx)
 	}
 	return http.StatusOK, told, err
 }
