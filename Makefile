@@ -49,9 +49,10 @@ env: $(LOCAL) ## API, ACCOUNT, TOKEN, EMULATOR and each source's URL and secret,
 ##@ Accounts and functions (on the local stack, or on AWS with STAGE=dev|prod [REGION=us-east-2]; JSON=1 prints JSON)
 
 .PHONY: account rotate extract receipts invoke
-account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci]: a new account
+account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci] [ADMINS=a@example.com,…]: a new account
 	@exec $(LOCAL) account $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
-		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE)) $(call flag,regimes,$(REGIMES))
+		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE)) $(call flag,regimes,$(REGIMES)) \
+		$(call flag,admins,$(ADMINS))
 
 rotate: $(LOCAL) ## NAME= SOURCE= [SECRET=]: a new secret for a source of an account, or the one that the sender made
 	@exec $(LOCAL) rotate $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,source,$(SOURCE)) $(call flag,secret,$(SECRET))

@@ -57,7 +57,7 @@ func newPost(t testing.TB) *post {
 func postOver(r *road) *post {
 	p := &post{road: r, ses: &mailer{}}
 	p.mail = mail.New(mail.Config{From: mailFrom, ConfigurationSet: "set", API: "https://api.example"}, mail.Deps{Store: r.Store, SES: p.ses, Queue: p})
-	r.admin.Sends = true
+	r.admin.Sends, r.admin.Queue = true, p
 	return p
 }
 

@@ -177,6 +177,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(400, at("GET "+v1+"/receipts", nil, query("cursor=none")))
 	answered(200, at("GET "+v1+"/receipts/{number}", first, nil))
 	answered(200, at("GET "+v1+"/receipts/head", nil, nil))
+	administrators := "PUT " + v1 + "/administrators"
+	for _, list := range []string{`["iris@example.com","jan@example.com"]`, `[]`} {
+		answered(200, at(administrators, nil, body(`{"addresses":`+list+`}`)))
+		answered(200, at("GET "+v1+"/administrators", nil, nil))
+	}
+	answered(400, at("GET "+v1+"/administrators", nil, query("limit=1")))
+	answered(400, at(administrators, nil, body(`{"addresses":["Iris <iris@example.com>"]}`)))
+	answered(413, at(administrators, nil, body(strings.Repeat(" ", 1<<20+1))))
 
 	answered(200, at("GET "+v1+"/retention/calendar", nil, query("kind=fact")))
 	answered(400, at("GET "+v1+"/retention/calendar", nil, nil))
@@ -225,6 +233,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		p.admin.Sends = true
 		req := at(route, found, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`))
+		if route == administrators {
+			req.Body = `{"addresses":[]}`
+		}
 		if strings.HasSuffix(route, "/copies") {
 			req.RawQueryString = "conversation=" + none + "-1"
 		}

@@ -60,6 +60,8 @@ type queues struct {
 	mu       sync.Mutex
 	settling []vault.Reference
 	waiting  []string
+	// noticed are the messages of the mail queue.
+	noticed []string
 	// extracting are the messages of the extract queue.
 	extracting []string
 	// completing is what waits in the queue of purge.
@@ -132,7 +134,9 @@ func roadOver(v *vaulttest.Vault) *road {
 		Ledger: &ledger.Ledger{DB: v.DB, Table: v.Tables.Control, Now: v.Clock.Now},
 	})
 	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
-	r.admin = admin.New(admin.Deps{Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Notice: 30 * 24 * time.Hour})
+	r.admin = admin.New(admin.Deps{
+		Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Notice: 30 * 24 * time.Hour, Queue: noticeQueue{r.queues},
+	})
 	return r
 }
 
@@ -164,6 +168,13 @@ type purgeQueue struct{ *queues }
 
 func (q purgeQueue) Send(_ context.Context, rs []vault.Reference) error {
 	return q.locked(func() { q.completing = append(q.completing, rs...) })
+}
+
+// noticeQueue is the mail queue among the queues, of which only notices are put by a function.
+type noticeQueue struct{ *queues }
+
+func (q noticeQueue) Send(_ context.Context, bodies []string) error {
+	return q.locked(func() { q.noticed = append(q.noticed, bodies...) })
 }
 
 // extractQueue is the queue of extract among the queues.

@@ -10,10 +10,11 @@ import (
 // administrator asks it by way of the API. It alone makes account keys.
 func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	environment := map[string]*string{
-		"RECORDS_TABLE": v.records.TableName(),
-		"KEYS_TABLE":    v.keys.TableName(),
-		"CONTROL_TABLE": v.control.TableName(),
-		"WRAP_KEY_ID":   v.wrap.KeyId(),
+		"RECORDS_TABLE":  v.records.TableName(),
+		"KEYS_TABLE":     v.keys.TableName(),
+		"CONTROL_TABLE":  v.control.TableName(),
+		"WRAP_KEY_ID":    v.wrap.KeyId(),
+		"MAIL_QUEUE_URL": v.mailQueue.QueueUrl(), // where administrators are told
 	}
 	if v.props.MailFrom != "" {
 		environment["MAIL_FROM"] = jsii.String(v.props.MailFrom)
@@ -37,16 +38,18 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			// A record that is to be destroyed by hand.
 			only(v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"), "state", "generation", "hand", "handUntil"),
 			v.wraps("kms:GenerateDataKey", "kms:Decrypt"),
+			v.maySend(v.mailQueue),
 			v.storageVia("dynamodb", "kms:Decrypt"),
+			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),
 		},
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer, "/v1/accounts/{account}/mail", "/v1/accounts/{account}/mail-log",
-		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies", "/v1/accounts/{account}/policy",
-		"/v1/accounts/{account}/policy/versions", "/v1/accounts/{account}/retention/calendar",
+		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies", "/v1/accounts/{account}/administrators",
+		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions", "/v1/accounts/{account}/retention/calendar",
 		"/v1/accounts/{account}/receipts", "/v1/accounts/{account}/receipts/{number}", "/v1/accounts/{account}/receipts/head")
 	v.route(f, awsapigatewayv2.HttpMethod_POST, authorizer, "/v1/accounts/{account}/policy/previews",
 		"/v1/accounts/{account}/policy/apply", "/v1/accounts/{account}/policy/undo")
-	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}")
+	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators")
 	v.route(f, awsapigatewayv2.HttpMethod_DELETE, authorizer, "/v1/accounts/{account}/mail/{name}",
 		"/v1/accounts/{account}/suppressions/{id}")
 }

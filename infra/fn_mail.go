@@ -11,7 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addMail makes the function that sends transcripts through SES, and the ways by which it hears what has settled and what
+// addMail makes the function that sends transcripts and notices through SES, and the ways by which it hears what has settled and what
 // became of a message.
 func (v *vault) addMail() {
 	set := v.addConfigurationSet()
@@ -29,7 +29,7 @@ func (v *vault) addMail() {
 		v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 		v.mayOnRows(v.control, []string{mailboxRows, mailLogRows, digestRows, linkRows}, "dynamodb:PutItem"),
 		v.mayOnRows(v.control, []string{copyRows, digestRows}, "dynamodb:UpdateItem"),
-		v.mayOnRows(v.control, []string{mailLogRows, digestRows, linkRows}, "dynamodb:DeleteItem"),
+		v.mayOnRows(v.control, []string{mailLogRows, digestRows, linkRows, noticeRows}, "dynamodb:DeleteItem"),
 		v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 		// That a destination without which nothing is destroyed early has a revision.
 		only(v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"), "state", "generation", "awaits", "delivered"),
@@ -49,7 +49,7 @@ func (v *vault) addMail() {
 	}
 	f := v.function(functionProps{
 		name:        "mail",
-		does:        "Sends transcripts by e-mail, and notes what became of them",
+		does:        "Sends transcripts and notices by e-mail, and notes what became of them",
 		seconds:     mailTimeout,
 		megabytes:   512,
 		environment: environment,

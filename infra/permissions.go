@@ -38,6 +38,7 @@ const (
 	mailLogRows = "*#maillog#*"
 	digestRows  = "*#digest#*"
 	linkRows    = "*#link#*"
+	noticeRows  = "*#notice#*" // what administrators are to be told
 
 	factRows = "*#fact#*"
 

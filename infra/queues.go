@@ -28,14 +28,14 @@ const (
 //
 //	ingest          sealed events that the table did not take; 100 tries of two minutes are more than three hours
 //	settle          conversations that are due
-//	mail            what has settled, what SES reports, digests that are due; 60 tries of six minutes are six hours
+//	mail            what has settled, what SES reports, digests that are due, notices; 60 tries of six minutes are six hours
 //	purge           completed conversations that may be destroyed; 10 tries of 90 minutes, and the next hourly run finds them too
 //	extract         extracts that are under way; 10 tries of 90 minutes, for processes that die: what fails sends itself anew
 //	schedules-dead  scheduled runs that failed for good
 func (v *vault) addQueues() {
 	v.ingestQueue = v.queue("IngestQueue", v.deadQueue("IngestDeadQueue", "events that could not be stored"), 100, ingestTimeout)
 	v.settleQueue = v.queue("SettleQueue", v.deadQueue("SettleDeadQueue", "conversations that could not be settled"), 10, queueFunctionTimeout)
-	v.mailDead = v.deadQueue("MailDeadQueue", "transcripts that could not be sent")
+	v.mailDead = v.deadQueue("MailDeadQueue", "transcripts and notices that could not be sent")
 	v.mailQueue = v.queue("MailQueue", v.mailDead, 60, mailTimeout)
 	v.purgeQueue = v.queue("PurgeQueue", v.deadQueue("PurgeDeadQueue", "completed conversations that could not be destroyed"), 10, purgeTimeout)
 	v.extractQueue = v.queue("ExtractQueue", v.deadQueue("ExtractDeadQueue", "extracts that nobody goes on with"), 10, extractTimeout)

@@ -28,6 +28,8 @@ var routes = map[string]string{
 	"PUT /v1/accounts/{account}/mail/{name}":          "admin, authorized",
 	"DELETE /v1/accounts/{account}/mail/{name}":       "admin, authorized",
 	"GET /v1/accounts/{account}/mail-log":             "admin, authorized",
+	"GET /v1/accounts/{account}/administrators":       "admin, authorized",
+	"PUT /v1/accounts/{account}/administrators":       "admin, authorized",
 	"GET /v1/accounts/{account}/suppressions":         "admin, authorized",
 	"DELETE /v1/accounts/{account}/suppressions/{id}": "admin, authorized",
 	"GET /v1/accounts/{account}/copies":               "admin, authorized",

@@ -39,7 +39,8 @@ var environments = map[string]map[string]string{
 	"mail": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects",
 		"MAIL_QUEUE_URL": "mail-queue", "PURGE_QUEUE_URL": "purge-queue", "CONFIGURATION_SET": "${MailSet}", "API_URL": "the API"},
 	"authorize": {"CONTROL_TABLE": "control"},
-	"admin":     {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "WRAP_KEY_ID": "wrap"},
+	"admin": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "WRAP_KEY_ID": "wrap",
+		"MAIL_QUEUE_URL": "mail-queue"},
 }
 
 func TestFunctionsAreToldWhatTheyNeed(t *testing.T) {

@@ -31,7 +31,7 @@ const (
 	jobsReads  = "rows of extracts, of copies of everything, receipts and audit rows"
 	mailPuts   = "rows of digests, log, links and suppressed addresses"
 	mailKeeps  = "rows of copies and digests"
-	mailClears = "rows of digests, log and links"
+	mailClears = "rows of digests, log, links and notices"
 	settings   = "rows of destinations, suppressed addresses, destructions by hand and holds"
 	fences     = "rows of fences"
 	fencesJobs = "rows of fences and of extracts"
@@ -59,7 +59,7 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#extract#*","*#copy#account#","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                  jobsReads,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mailbox#*","*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                        mailPuts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#copy#*","*#digest#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                    mailKeeps,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                      mailClears,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#maillog#*","*#digest#*","*#link#*","*#notice#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                         mailClears,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mail#*","*#mailbox#*","*#hand#*","*#hold#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                             settings,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                fences,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*","*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                  fencesJobs,
@@ -211,7 +211,9 @@ var granted = map[string][]grant{
 		{on: "keys", actions: "dynamodb:UpdateItem", when: byHand},
 		{on: "records", actions: "dynamodb:Query", when: facts},
 		{on: "wrap", actions: "kms:GenerateDataKey kms:Decrypt", when: forAccount},
+		{on: "mail-queue", actions: "sqs:SendMessage"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 	},
 	"openapi": {}, // anybody may ask it
 }

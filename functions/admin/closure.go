@@ -7,6 +7,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/letter"
 )
 
 // The faults of closing an account.
@@ -41,15 +42,15 @@ func closureOf(at time.Time, holds int) Closure {
 
 // close announces the end of the account, as a version of its policy.
 func (d *desk) close(ctx context.Context) (int, any, error) {
-	return d.closing(ctx, "account.close", ErrClosing, func(now time.Time) time.Time { return now.Add(d.Notice) })
+	return d.closing(ctx, "account.close", letter.ClosureAnnounced, ErrClosing, func(now time.Time) time.Time { return now.Add(d.Notice) })
 }
 
 // reopen takes the announcement back.
 func (d *desk) reopen(ctx context.Context) (int, any, error) {
-	return d.closing(ctx, "account.close-undo", ErrNotClosing, func(time.Time) time.Time { return time.Time{} })
+	return d.closing(ctx, "account.close-undo", letter.ClosureUndone, ErrNotClosing, func(time.Time) time.Time { return time.Time{} })
 }
 
-func (d *desk) closing(ctx context.Context, action string, already error, at func(time.Time) time.Time) (int, any, error) {
+func (d *desk) closing(ctx context.Context, action string, kind letter.NewsKind, already error, at func(time.Time) time.Time) (int, any, error) {
 	var in Undo
 	if err := d.strict(&in); err != nil {
 		return 0, nil, err
@@ -72,7 +73,15 @@ func (d *desk) closing(ctx context.Context, action string, already error, at fun
 	}
 	after := p
 	after.Closes = closes
-	if _, _, err := d.put(ctx, action, change{from: p, after: after, rules: rules}, time.Time{}, now, reason); err != nil {
+	news := func(version int) letter.News {
+		n := letter.News{Kind: kind, Reason: reason, Version: version}
+		if !closes.IsZero() {
+			n.Until = closes.Add(-margin)
+			n.Undo = letter.Call{Method: http.MethodPost, Path: "/closure/undo", Body: `{"reason":"Why it stays open"}`}
+		}
+		return n
+	}
+	if _, _, err := d.put(ctx, action, change{from: p, after: after, rules: rules}, news, time.Time{}, now, reason); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, closureOf(closes, len(p.Expire(now).Holds)), nil

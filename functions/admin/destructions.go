@@ -15,6 +15,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -137,7 +138,12 @@ func (d *desk) destroy(ctx context.Context) (int, any, error) {
 	if err := d.audit(ctx, "record.destroy", "record="+in.ID, 1); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusAccepted, told, d.transact(ctx, []types.TransactWriteItem{
+	news := letter.News{Kind: letter.RecordDestroying, Reason: reason, Target: in.ID}
+	if told.UndoUntil != nil {
+		news.Until = told.UndoUntil.Time
+		news.Undo = letter.Call{Method: http.MethodPost, Path: "/destructions/" + in.ID + "/undo", Body: `{"reason":"Why it is kept"}`}
+	}
+	return d.told(ctx, http.StatusAccepted, told, news, []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName: &d.Store.Tables.Keys, Key: row.Key(),
 			UpdateExpression:         aws.String("SET hand = :now, handUntil = :until"),
@@ -148,7 +154,20 @@ func (d *desk) destroy(ctx context.Context) (int, any, error) {
 			},
 		}},
 		{Put: &types.Put{TableName: &d.Store.Tables.Control, Item: wish}},
-	}, ErrRecordMoved)
+	})
+}
+
+// told writes what concerns one record together with the notice of it.
+func (d *desk) told(ctx context.Context, status int, answer any, news letter.News, writes []types.TransactWriteItem) (int, any, error) {
+	notice, tell, err := d.announce(ctx, news)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := d.transact(ctx, append(writes, notice), ErrRecordMoved); err != nil {
+		return 0, nil, err
+	}
+	tell(ctx)
+	return status, answer, nil
 }
 
 // restore brings a record back that waits for its destruction.
@@ -157,7 +176,8 @@ func (d *desk) restore(ctx context.Context) (int, any, error) {
 	if err := d.strict(&in); err != nil {
 		return 0, nil, err
 	}
-	if _, err := reasonOf(in.Reason); err != nil {
+	reason, err := reasonOf(in.Reason)
+	if err != nil {
 		return 0, nil, err
 	}
 	id := d.req.PathParameters["id"]
@@ -174,16 +194,18 @@ func (d *desk) restore(ctx context.Context) (int, any, error) {
 	if err := d.audit(ctx, "record.restore", "record="+id, 1); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, struct {
-			ID string `json:"id"`
-		}{id}, d.transact(ctx, []types.TransactWriteItem{
-			{Update: &types.Update{
-				TableName: &d.Store.Tables.Keys, Key: row.Key(),
-				UpdateExpression:          aws.String("REMOVE hand, handUntil"),
-				ConditionExpression:       aws.String("hand = :hand AND #state <> :destroyed"),
-				ExpressionAttributeNames:  map[string]string{"#state": "state"},
-				ExpressionAttributeValues: attr.Item{":hand": attr.Time(row.Hand), ":destroyed": attr.S(vault.Destroyed)},
-			}},
-			{Delete: &types.Delete{TableName: &d.Store.Tables.Control, Key: attr.Key(account.HandPartition(d.ses.Account), id)}},
-		}, ErrRecordMoved)
+	answer := struct {
+		ID string `json:"id"`
+	}{id}
+	news := letter.News{Kind: letter.RecordRestored, Reason: reason, Target: id}
+	return d.told(ctx, http.StatusOK, answer, news, []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: &d.Store.Tables.Keys, Key: row.Key(),
+			UpdateExpression:          aws.String("REMOVE hand, handUntil"),
+			ConditionExpression:       aws.String("hand = :hand AND #state <> :destroyed"),
+			ExpressionAttributeNames:  map[string]string{"#state": "state"},
+			ExpressionAttributeValues: attr.Item{":hand": attr.Time(row.Hand), ":destroyed": attr.S(vault.Destroyed)},
+		}},
+		{Delete: &types.Delete{TableName: &d.Store.Tables.Control, Key: attr.Key(account.HandPartition(d.ses.Account), id)}},
+	})
 }

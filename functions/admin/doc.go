@@ -2,7 +2,7 @@
 //
 // Triggers: direct invocation by the operator, whose permission is lambda:InvokeFunction on this function;
 //
-//	{"action": "create-account", "account", "plan", "start", "retention"?, "timeZone"?, "regimes"?}
+//	{"action": "create-account", "account", "plan", "start", "retention"?, "timeZone"?, "regimes"?, "administrators"?}
 //	{"action": "rotate-secret", "account", "source"}
 //	{"action": "receipts", "account", "number"?, "offset"?}
 //
@@ -14,6 +14,7 @@
 //	GET            /v1/accounts/{account}/suppressions          addresses to which nothing is sent any more
 //	DELETE         /v1/accounts/{account}/suppressions/{id}
 //	GET            /v1/accounts/{account}/copies?conversation=  where copies of a conversation are
+//	GET, PUT       /v1/accounts/{account}/administrators        who is told what hides or destroys something
 //	GET            /v1/accounts/{account}/policy                the policy in force
 //	GET            /v1/accounts/{account}/policy/versions       every version of it
 //	POST           /v1/accounts/{account}/policy/previews       what another one would hide, and when it would be destroyed
@@ -28,7 +29,9 @@
 //
 // Writes: the account's keys (keys), its policy, its sources and a token (control), all of them on the condition that
 // they do not exist; destinations; versions of the policy, in one transaction on the condition that the one in force is still
-// the one that was changed. Deletes destinations and suppressed addresses. An audit entry before everything that is
+// the one that was changed; the administrators, likewise; with each of the two, in the same transaction, a notice of it, which
+// it tells the mail queue afterwards. Where that fails, the request has succeeded all the same, and mail finds the notice
+// within the hour. Deletes destinations and suppressed addresses. An audit entry before everything that is
 // changed or shown by way of the HTTP API, and before receipts are given to the operator: without the entry, neither happens.
 //
 // Retry and idempotency: an account is made in one transaction, so never by half. A repeated rotation makes one more
@@ -37,8 +40,8 @@
 // May: read the control table; put and update its rows but audit entries and what other functions write (the copy
 // ledger, extracts, receipts, digests, mail log, links, suppressed addresses); put audit entries; delete destinations and
 // suppressed addresses, holds, and what it destroyed by hand; read rows of keys with their index, put those of account and index
-// keys, and update of those of conversations whose hand is on them; query items of facts, to count them; generate and decrypt
-// account keys with the wrap key under an account's context.
+// keys, and update of those of conversations whose hand is on them; query items of facts, to count them; send to the mail
+// queue; generate and decrypt account keys with the wrap key under an account's context.
 //
 // Alarms: errors.
 package admin

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
@@ -23,6 +24,7 @@ import (
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/mailbox"
 	"github.com/supportvault/supportvault/shared/minimise"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
@@ -59,6 +61,8 @@ type Deps struct {
 	Notice time.Duration
 	// Sends says that a sender of e-mail is configured; without one there can be no destination.
 	Sends bool
+	// Queue is the mail queue.
+	Queue queue
 }
 
 // Handler administers.
@@ -69,7 +73,7 @@ func New(deps Deps) *Handler { return &Handler{deps} }
 
 // Build makes the handler of the deployed function; it is the only place that names clients of AWS.
 func Build() (*Handler, error) {
-	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID", "CLOSURE_NOTICE")
+	env, err := awsenv.Required("STAGE", "RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "WRAP_KEY_ID", "CLOSURE_NOTICE", "MAIL_QUEUE_URL")
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func Build() (*Handler, error) {
 		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
 		Notice: time.Duration(notice.Days)*24*time.Hour + time.Duration(notice.Minutes)*time.Minute,
-		Sends:  os.Getenv("MAIL_FROM") != "",
+		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsQueue{sqs.NewFromConfig(cfg), env["MAIL_QUEUE_URL"]},
 	}), nil
 }
 
@@ -95,7 +99,9 @@ type Request struct {
 	Retention string           `json:"retention"`
 	TimeZone  string           `json:"timeZone"`
 	Regimes   []account.Regime `json:"regimes"`
-	Source    string           `json:"source"`
+	// Administrators are the e-mail addresses that are told what hides or destroys something.
+	Administrators []string `json:"administrators"`
+	Source         string   `json:"source"`
 	// Secret is one that the sender made; without it a new one is made here.
 	Secret string `json:"secret"`
 	// Number and Offset are those of the part of a set that is asked for; zero is the first.
@@ -214,6 +220,10 @@ func (h *Handler) Create(ctx context.Context, req Request) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
+	administrators, err := mailbox.ParseAdministrators(req.Administrators)
+	if err != nil {
+		return Created{}, err
+	}
 	created := Created{
 		Account: req.Account, Plan: req.Plan, Start: req.Start, Keeps: policy.Keeps(retention.Chat).String(), Regimes: policy.Regimes,
 		Sources: map[string]Source{},
@@ -244,6 +254,13 @@ func (h *Handler) Create(ctx context.Context, req Request) (Created, error) {
 	put(control, pk, account.PolicyKey, policy.Item())
 	put(control, pk, account.PolicyVersionKey(policy.Version), policy.Item())
 	put(control, account.ListPartition, req.Account, attr.Item{"createdAt": attr.Time(policy.At)})
+	if len(administrators) > 0 {
+		item, err := mailbox.AdministratorsItem(key, administrators)
+		if err != nil {
+			return Created{}, err
+		}
+		put(control, attr.GetS(item, "pk"), attr.GetS(item, "sk"), item)
+	}
 	for _, name := range source.Names() {
 		secret := source.NewSecret(name)
 		wrapped, err := wrapSecrets(key, name, []account.Secret{{Value: secret}})

@@ -20,6 +20,7 @@ import (
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/lazyregexp"
+	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -209,12 +210,17 @@ func (d *desk) setHold(ctx context.Context) (int, any, error) {
 	if err := d.audit(ctx, "hold.set", "hold="+h.ID, 0); err != nil {
 		return 0, nil, err
 	}
-	err = d.putInForce(ctx, from, after, types.TransactWriteItem{Put: &types.Put{
+	notice, tell, err := d.announce(ctx, letter.News{Kind: letter.HoldSet, Reason: in.Reason, Target: h.ID})
+	if err != nil {
+		return 0, nil, err
+	}
+	err = d.putInForce(ctx, from, after, notice, types.TransactWriteItem{Put: &types.Put{
 		TableName: &d.Store.Tables.Control, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}})
 	if err != nil {
 		return 0, nil, err
 	}
+	tell(ctx)
 	matches, err := d.matches(ctx, after.InForce, want.ID, now)
 	h.Matches = &matches
 	return http.StatusCreated, h, err
@@ -313,10 +319,23 @@ func (d *desk) releaseHold(ctx context.Context) (int, any, error) {
 		TableName: &d.Store.Tables.Control, Item: item, ConditionExpression: aws.String("#state = :state"),
 		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: attr.Item{":state": attr.S(before)},
 	}}
+	kind := letter.HoldReleased
 	if h.State != "released" {
-		return http.StatusOK, h, d.transact(ctx, []types.TransactWriteItem{write}, ErrPolicyMoved)
+		kind = letter.HoldReleaseAsked
 	}
-	after := from
-	after.InForce = from.Expire(d.ses.Now()).Release(id)
-	return http.StatusOK, h, d.putInForce(ctx, from, after, write)
+	notice, tell, err := d.announce(ctx, letter.News{Kind: kind, Reason: reason, Target: id})
+	if err != nil {
+		return 0, nil, err
+	}
+	if h.State != "released" {
+		err = d.transact(ctx, []types.TransactWriteItem{write, notice}, ErrPolicyMoved)
+	} else {
+		after := from
+		after.InForce = from.Expire(d.ses.Now()).Release(id)
+		err = d.putInForce(ctx, from, after, write, notice)
+	}
+	if err == nil {
+		tell(ctx)
+	}
+	return http.StatusOK, h, err
 }

@@ -58,6 +58,9 @@ var routes = map[string]func(*desk, context.Context) (int, any, error){
 	"DELETE /v1/accounts/{account}/suppressions/{id}": (*desk).deleteSuppression,
 	"GET /v1/accounts/{account}/copies":               (*desk).copies,
 
+	"GET /v1/accounts/{account}/administrators": (*desk).administrators,
+	"PUT /v1/accounts/{account}/administrators": (*desk).putAdministrators,
+
 	"GET /v1/accounts/{account}/policy":             (*desk).policy,
 	"GET /v1/accounts/{account}/policy/versions":    (*desk).versions,
 	"POST /v1/accounts/{account}/policy/previews":   (*desk).previewPolicy,

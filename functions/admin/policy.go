@@ -20,6 +20,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/strictjson"
@@ -350,7 +351,9 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	if c.waits > 0 {
 		undo = now.Add(c.waits)
 	}
-	return d.put(ctx, "policy.apply", c, undo, now, reason)
+	return d.put(ctx, "policy.apply", c, func(version int) letter.News {
+		return ofPolicy("policy.apply", c, p, version, undo, reason)
+	}, undo, now, reason)
 }
 
 // Undo says why a change is undone.
@@ -395,11 +398,18 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return d.put(ctx, "policy.undo", c, time.Time{}, now, reason)
+	shown, err := d.preview(ctx, c, now, "")
+	if err != nil {
+		return 0, nil, err
+	}
+	return d.put(ctx, "policy.undo", c, func(version int) letter.News {
+		return ofPolicy("policy.undo", c, shown, version, time.Time{}, reason)
+	}, time.Time{}, now, reason)
 }
 
-// put makes a policy the one in force, in one transaction with its version, if the one that it was made from still is.
-func (d *desk) put(ctx context.Context, action string, c change, undo, now time.Time, reason string) (int, any, error) {
+// put makes a policy the one in force, in one transaction with its version and the notice of it, if the one that it was made
+// from still is.
+func (d *desk) put(ctx context.Context, action string, c change, news func(version int) letter.News, undo, now time.Time, reason string) (int, any, error) {
 	p := c.after
 	p.Version, p.UndoUntil = c.from.Version+1, undo
 	p.By, p.At, p.Reason = "token:"+d.actor, now, ""
@@ -415,17 +425,25 @@ func (d *desk) put(ctx context.Context, action string, c change, undo, now time.
 	if err := d.audit(ctx, action, fmt.Sprintf("version=%d", p.Version), 0); err != nil {
 		return 0, nil, err
 	}
+	notice, tell, err := d.announce(ctx, news(p.Version))
+	if err != nil {
+		return 0, nil, err
+	}
 	p.Fence++
 	version := p.Item()
 	version["pk"], version["sk"] = attr.S(account.Partition(d.ses.Account)), attr.S(account.PolicyVersionKey(p.Version))
 	p.Fence--
-	return http.StatusOK, told, d.putInForce(ctx, c.from, p, types.TransactWriteItem{Put: &types.Put{
+	err = d.putInForce(ctx, c.from, p, notice, types.TransactWriteItem{Put: &types.Put{
 		TableName: &d.Store.Tables.Control, Item: version, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}})
+	if err == nil {
+		tell(ctx)
+	}
+	return http.StatusOK, told, err
 }
 
-// tries is how often a change is tried that a run of purge is in the way of.
-const tries = 10
+// conflicts is how often a change is tried that a run of purge is in the way of.
+const conflicts = 10
 
 // putInForce makes a policy the one in force, with more writes, if the one that it was made from still is. Whoever destroys by
 // that one can do so no more.
@@ -458,7 +476,7 @@ func (d *desk) transact(ctx context.Context, writes []types.TransactWriteItem, m
 		switch {
 		case slices.Contains(codes, "ConditionalCheckFailed"):
 			return moved
-		case !slices.Contains(codes, "TransactionConflict") || try == tries:
+		case !slices.Contains(codes, "TransactionConflict") || try == conflicts:
 			return edge.ErrUnavailable.Because(err)
 		}
 		pause := time.NewTimer(time.Duration(try) * 20 * time.Millisecond)

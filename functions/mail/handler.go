@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +65,7 @@ func (h *Handler) message(ctx context.Context, m events.SQSMessage) error {
 	var in struct {
 		Digest *due    `json:"digest"`
 		Report *report `json:"report"`
+		Notice *waits  `json:"notice"`
 	}
 	if err := json.Unmarshal([]byte(m.Body), &in); err != nil {
 		return errors.New("not a message of the mail queue")
@@ -73,6 +75,8 @@ func (h *Handler) message(ctx context.Context, m events.SQSMessage) error {
 		return h.digest(ctx, *in.Digest)
 	case in.Report != nil:
 		return h.reported(ctx, *in.Report)
+	case in.Notice != nil:
+		return h.notice(ctx, *in.Notice)
 	}
 	ref, err := vault.ParseReference(m.Body)
 	if err != nil {
@@ -159,6 +163,7 @@ func (h *Handler) settled(ctx context.Context, ref vault.Reference) error {
 // Due is what a run of the schedule found.
 type Due struct {
 	Digests int `json:"digests"`
+	Notices int `json:"notices"`
 }
 
 // queued is how many messages are sent to the queue at once.
@@ -167,8 +172,8 @@ const queued = 10
 // clearsAt is the hour of the day, of UTC, in whose run is cleared what is over: once a day, because whole days are cleared.
 const clearsAt = 3
 
-// Digests sends the digests that are due to the queue, of every account; once a day, it clears what the log and the links need
-// no longer. Accounts come in another order each time: a run that does not get through lacks others than the run before it.
+// Digests sends the digests that are due to the queue, of every account, and the notices that still wait; once a day, it clears
+// what the log and the links need no longer. Accounts come in another order each time: a run that does not get through lacks others than the run before it.
 func (h *Handler) Digests(ctx context.Context) (found Due, err error) {
 	var accounts []string
 	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
@@ -179,17 +184,24 @@ func (h *Handler) Digests(ctx context.Context) (found Due, err error) {
 		return Due{}, err
 	}
 	rand.Shuffle(len(accounts), func(i, j int) { accounts[i], accounts[j] = accounts[j], accounts[i] })
-	var digests atomic.Int64
+	var digests, notices atomic.Int64
 	failures := []error{eachOf(ctx, accounts, "digests", func(ctx context.Context, account string) error {
 		n, err := h.due(ctx, account)
 		digests.Add(int64(n))
 		return err
 	})}
+	if h.From != "" { // without a sender they would only fail; they wait where they stand
+		failures = append(failures, eachOf(ctx, accounts, "notices", func(ctx context.Context, account string) error {
+			n, err := h.unsent(ctx, account)
+			notices.Add(int64(n))
+			return err
+		}))
+	}
 	if h.Store.Now().UTC().Hour() == clearsAt {
 		failures = append(failures, eachOf(ctx, accounts, "clearing", h.clear))
 	}
-	found.Digests = int(digests.Load())
-	slog.InfoContext(ctx, "digests", slog.Int("due", found.Digests))
+	found.Digests, found.Notices = int(digests.Load()), int(notices.Load())
+	slog.InfoContext(ctx, "digests", slog.Int("due", found.Digests), slog.Int("notices", found.Notices))
 	return found, errors.Join(failures...)
 }
 
@@ -257,14 +269,19 @@ func (h *Handler) due(ctx context.Context, account string) (n int, err error) {
 		return 0, err
 	}
 	var bodies []string
-	for i, d := range digests {
+	for _, d := range digests {
 		bodies = append(bodies, due{account, d.Destination, d.To}.String())
-		if len(bodies) == queued || i == len(digests)-1 {
-			if err := h.Queue.Send(ctx, bodies); err != nil {
-				return n, err
-			}
-			n, bodies = n+len(bodies), nil
+	}
+	return h.queue(ctx, bodies)
+}
+
+// queue sends messages to the queue, and says how many it has.
+func (h *Handler) queue(ctx context.Context, bodies []string) (n int, err error) {
+	for some := range slices.Chunk(bodies, queued) {
+		if err := h.Queue.Send(ctx, some); err != nil {
+			return n, err
 		}
+		n += len(some)
 	}
 	return n, nil
 }

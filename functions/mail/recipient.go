@@ -85,5 +85,8 @@ func isSubject(c vault.Conversation, blind string, book *mailbox.Book) bool {
 // the conversation's id, or ofDigest.
 func tag(to mailbox.Destination, of, blind string) string { return to.Name + "_" + of + "_" + blind }
 
-// ofDigest stands in the tag of a digest, which is of no one conversation.
-const ofDigest = "digest"
+// ofDigest stands in the tag of a digest, which is of no one conversation, and ofNotice in that of a notice.
+const (
+	ofDigest = "digest"
+	ofNotice = "notice"
+)

@@ -45,7 +45,7 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-var tagForm = lazyregexp.New(`^([a-z0-9][a-z0-9-]{0,31})_([a-z2-7]{32}-[1-9]\d{0,3}|digest)_([a-z2-7]{32})$`)
+var tagForm = lazyregexp.New(`^([a-z0-9][a-z0-9-]{0,31})_([a-z2-7]{32}-[1-9]\d{0,3}|digest|notice)_([a-z2-7]{32})$`)
 
 // reported notes what became of a message. The same report again changes nothing.
 func (h *Handler) reported(ctx context.Context, r report) error {
@@ -59,14 +59,22 @@ func (h *Handler) reported(ctx context.Context, r report) error {
 		return err
 	}
 	name, id, blind := m[1], m[2], m[3]
-	if id == ofDigest {
-		id = "" // it is of many
+	var address string // empty where the destination is no more
+	switch id {
+	case ofNotice:
+		id, name = "", announced
+		address, err = d.administrator(ctx, blind)
+	default:
+		if id == ofDigest {
+			id = "" // it is of many
+		}
+		var to mailbox.Destination
+		to, _, err = d.book.Destination(ctx, name)
+		address = d.own(to, blind)
 	}
-	to, _, err := d.book.Destination(ctx, name)
 	if err != nil {
 		return err
 	}
-	address := d.own(to, blind) // empty where the destination is no more
 	if r.At.IsZero() {
 		r.At = d.ses.Now()
 	}

@@ -20,6 +20,8 @@ type accountRequest struct {
 	Retention string   `json:"retention,omitempty"`
 	TimeZone  string   `json:"timeZone,omitempty"`
 	Regimes   []string `json:"regimes,omitempty"`
+	// Administrators are told what hides or destroys something.
+	Administrators []string `json:"administrators,omitempty"`
 }
 
 type account struct {
@@ -60,11 +62,15 @@ func accountCommand(ctx context.Context, root string, args []string) error {
 		r.Regimes = strings.Split(list, ",")
 		return nil
 	})
+	flags.Func("admins", "addresses that are told what hides or destroys something: a@example.com,b@example.com", func(list string) error {
+		r.Administrators = strings.Split(list, ",")
+		return nil
+	})
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if r.Account == "" || r.Plan == "" || r.Start == "" {
-		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci] [STAGE=dev|prod [REGION=…]]")
+		return errors.New("usage: make account NAME=… PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci] [ADMINS=a@example.com,b@example.com] [STAGE=dev|prod [REGION=…]]")
 	}
 	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {

@@ -106,6 +106,9 @@ func upCommand(ctx context.Context, root string, args []string) error {
 	return nil
 }
 
+// demoAdministrator is told what hides or destroys something of the account demo.
+const demoAdministrator = "privacy@shop.example"
+
 // bringWithDemo brings the stack up, creates the account demo unless it is there, and writes outputs.json.
 func bringWithDemo(ctx context.Context, h home, p *progress, port int) (outputs, error) {
 	o, err := bring(ctx, h, p, port)
@@ -120,7 +123,9 @@ func bringWithDemo(ctx context.Context, h home, p *progress, port int) (outputs,
 		return o, err
 	}
 	err = p.step("creating the account demo", func() error {
-		a, err := s.createAccount(ctx, accountRequest{Account: "demo", Plan: "standard", Start: "identified"})
+		a, err := s.createAccount(ctx, accountRequest{
+			Account: "demo", Plan: "standard", Start: "identified", Administrators: []string{demoAdministrator},
+		})
 		var told *functionError
 		if errors.As(err, &told) && told.Code == "account_exists" {
 			before, err := readOutputs(h)

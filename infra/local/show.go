@@ -54,7 +54,7 @@ func showCommand(ctx context.Context, root string, args []string) (err error) {
 	if err := p.step("creating an account that keeps chats for two minutes", func() error { return v.createBrief(ctx) }); err != nil {
 		return err
 	}
-	for _, scene := range []func(context.Context) error{v.accepted, v.stored, v.mailed, v.extracted, v.expired} {
+	for _, scene := range []func(context.Context) error{v.accepted, v.stored, v.mailed, v.extracted, v.announced, v.expired} {
 		if err := scene(ctx); err != nil {
 			return err
 		}
@@ -285,6 +285,52 @@ func (v *show) extracted(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// announced shows what an administrator is told of a policy that hides something, and undoes it.
+func (v *show) announced(ctx context.Context) error {
+	heading("A shorter policy, and who hears of it",
+		"The account "+v.Account+" is to keep its chats for thirty days, and has one of forty days ago. What is hidden is destroyed a day later; until then it can be undone.")
+	said := "Order " + uuid()[:8] + ": thank you!"
+	status, answer, err := whole("old-"+uuid()[:8], time.Now().AddDate(0, 0, -40), "Has it been sent?", "Yes, yesterday.", said).send(ctx, v.Sources["tawkto"])
+	if err != nil || status != http.StatusAccepted {
+		return errors.Join(fmt.Errorf("the chat was not accepted: %d %s", status, answer), err)
+	}
+	if _, err := v.outputs.mailed(ctx, "archive@shop.example", said); err != nil { // it has settled
+		return err
+	}
+	ask := func(path, body string, answer any) error {
+		status, said, err := v.ask(ctx, http.MethodPost, path, body)
+		if err != nil || status != http.StatusOK {
+			return errors.Join(fmt.Errorf("POST …%s: %d %s", path, status, bytes.TrimSpace(said)), err)
+		}
+		fmt.Printf("  POST /v1/accounts/%s%s\n      %s\n", v.Account, path, dim(body))
+		return json.Unmarshal(said, answer)
+	}
+	const wanted = `"retention":{"chat":"P30D"}`
+	var preview struct{ AsOf, Hash string }
+	if err := ask("/policy/previews", "{"+wanted+"}", &preview); err != nil {
+		return err
+	}
+	var policy struct{ Version int }
+	apply := fmt.Sprintf(`{%s,"asOf":%q,"hash":%q,"reason":"To show what an administrator is told"}`, wanted, preview.AsOf, preview.Hash)
+	if err := ask("/policy/apply", apply, &policy); err != nil {
+		return err
+	}
+	m, err := v.outputs.mailed(ctx, demoAdministrator, fmt.Sprintf("Version:       %d", policy.Version))
+	if err != nil {
+		return err
+	}
+	page := filepath.Join(mainHome(v.root).dir, "notice.html")
+	if err := os.WriteFile(page, []byte(m.BodyHTML), 0o600); err != nil {
+		return err
+	}
+	fmt.Printf("\n  To: %s\n  Subject: %s\n\n", strings.Join(m.To, ", "), m.Subject)
+	for line := range strings.Lines(m.BodyText) {
+		fmt.Print("    " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+	fmt.Printf("\n  Its HTML part: %s\n\n", page)
+	return ask("/policy/undo", `{"reason":"It was only shown"}`, &policy)
 }
 
 // expired shows a record that can be read, then cannot, and what purge removes of it.

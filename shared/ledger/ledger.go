@@ -6,6 +6,7 @@
 //	demo#copy#<record>#   0001#push:crm#2                    one conversation's second revision, to an endpoint
 //	demo#copy#account#    extract:<id>                       everything
 //	demo#copy#digest#     <period's end>#mail:archive#…      one message of a digest, which holds many of the first
+//	demo#copy#told#       <notice>#mail:administrators#…     what one administrator is told
 //
 //	attribute   what
 //	state       leaving | left | failed
@@ -81,6 +82,7 @@ type Copy struct {
 const (
 	ofAccount = "account"
 	ofDigest  = "digest"
+	ofNotice  = "told" // no form of a key of notices, which are deleted
 )
 
 func partition(account, of string) string { return account + "#copy#" + of + "#" }
@@ -106,6 +108,14 @@ func OfDigest(account string, end time.Time, destination, detail string) Copy {
 	return Copy{
 		Account: account, Destination: destination, Detail: detail,
 		pk: partition(account, ofDigest), sk: end.UTC().Format(time.RFC3339) + "#" + destination + "#" + detail,
+	}
+}
+
+// OfNotice is what one administrator is told of something.
+func OfNotice(account, id, destination, detail string) Copy {
+	return Copy{
+		Account: account, Destination: destination, Detail: detail,
+		pk: partition(account, ofNotice), sk: id + "#" + destination + "#" + detail,
 	}
 }
 

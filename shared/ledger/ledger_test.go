@@ -38,6 +38,7 @@ func TestStoreRowsStandWhereThePackageSaysSo(t *testing.T) {
 		toArchive(1),
 		ledger.OfRecord("demo", record, 12, "push:crm", "2", 2),
 		ledger.OfAccount("demo", "extract:x1"),
+		ledger.OfNotice("demo", "20261121T120000.000Z-a", "mail:administrators", "blind"),
 		ledger.OfDigest("demo", noon.In(time.FixedZone("", 3600)), "mail:archive", "blind#0001"),
 	} {
 		if claim, err := l.Begin(t.Context(), c, "me"); err != nil || !claim.Mine {
@@ -54,6 +55,7 @@ func TestStoreRowsStandWhereThePackageSaysSo(t *testing.T) {
 		"demo#copy#" + record + "# 0012#push:crm#2",
 		"demo#copy#account# extract:x1",
 		"demo#copy#digest# 2026-11-21T12:00:00Z#mail:archive#blind#0001",
+		"demo#copy#told# 20261121T120000.000Z-a#mail:administrators#blind",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got)\n%s", diff)

@@ -1,4 +1,5 @@
-// Package letter writes the e-mails that carry transcripts, and the page that shows one transcript in a browser.
+// Package letter writes the e-mails that carry transcripts or tell administrators what happens to them, and the page that
+// shows one transcript in a browser.
 //
 //	Message ─► sheet ─┬─ text ─┐
 //	                  └─ html ─┴─► multipart/alternative, one To, no attachment
@@ -15,6 +16,8 @@
 //
 // Letters that stay among agents (Private) have private notes, tags, and the visitors' e-mail addresses and phone numbers
 // too. A digest has a table of contents and one section a conversation.
+//
+// A notice tells an administrator what a change hides, how much, and how it is undone. Of a conversation it has the id.
 //
 // # What it looks like
 //

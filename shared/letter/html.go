@@ -23,7 +23,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"upper": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 		// Outlook draws with Word's engine, which knows no max-width; nobody else reads these comments.
 		"outlook": func(s string) template.HTML { return template.HTML("<!--[if mso]>" + s + "<![endif]-->") },
-	}).Parse(strings.NewReplacer("\n", "", "\t", "").Replace(page)))
+	}).Parse(strings.NewReplacer("\n", "", "\t", "").Replace(page + notice)))
 })
 
 // html is the sheet as a page.
@@ -81,6 +81,7 @@ const page = `
 	{{if .Cut}}<p style="margin:16px 0"><i>{{.Cut}}</i></p>{{end}}
 {{end}}
 
+{{define "top"}}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -99,6 +100,22 @@ const page = `
 	 style="width:100%;max-width:640px;margin:0 auto;table-layout:fixed;
 	font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5">
 	<tr><td style="padding:24px 16px;overflow-wrap:anywhere;word-break:break-word">
+{{end}}
+
+{{define "bottom"}}
+	{{if .Footer}}
+		<div style="margin:32px 0 0;padding:12px 0 0;border-top:1px solid #8a8f98;font-size:12px;line-height:1.5">
+		{{range .Footer}}<p style="margin:0 0 4px" dir="auto">{{.}}</p>{{end}}
+		</div>
+	{{end}}
+	</td></tr>
+</table>
+{{outlook "</td></tr></table>"}}
+</body>
+</html>
+{{end}}
+
+{{template "top" .}}
 	{{if .Heading}}
 		<h1 style="font-size:22px;line-height:1.3;margin:0 0 4px" dir="auto">{{.Heading}}</h1>
 		{{if .Period}}<p style="margin:0;font-size:14px">{{.Period}}</p>{{end}}
@@ -123,14 +140,5 @@ const page = `
 			{{template "section" .}}
 		{{end}}
 	{{end}}
-	{{if .Footer}}
-		<div style="margin:32px 0 0;padding:12px 0 0;border-top:1px solid #8a8f98;font-size:12px;line-height:1.5">
-		{{range .Footer}}<p style="margin:0 0 4px" dir="auto">{{.}}</p>{{end}}
-		</div>
-	{{end}}
-	</td></tr>
-</table>
-{{outlook "</td></tr></table>"}}
-</body>
-</html>
+{{template "bottom" .}}
 `

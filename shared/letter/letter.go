@@ -93,20 +93,38 @@ func Compose(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	domain := from.Address[strings.LastIndexByte(from.Address, '@')+1:]
+	e := envelope{id: m.ID, from: from, to: to, date: m.Date.In(s.Zone), subject: s.Subject}
+	if m.Digest != nil && isLabel(m.Account) {
+		e.list = "digest." + m.Account
+	}
+	return e.around(text, html)
+}
+
+// envelope is what stands around the two parts of a message: parsed mailboxes, and a subject that is clean.
+type envelope struct {
+	id       string
+	from, to mail.Address
+	date     time.Time
+	subject  string
+	// list begins the List-Id, if there is one.
+	list string
+}
+
+func (e envelope) around(text, html string) ([]byte, error) {
+	domain := e.from.Address[strings.LastIndexByte(e.from.Address, '@')+1:]
 	headers := map[gomail.Header]string{
-		gomail.HeaderSubject:               s.Subject,
+		gomail.HeaderSubject:               e.subject,
 		gomail.HeaderXAutoResponseSuppress: "All",
 		"Auto-Submitted":                   "auto-generated",
 	}
-	if m.Digest != nil && isLabel(m.Account) {
-		headers["List-Id"] = "<digest." + m.Account + "." + domain + ">"
+	if e.list != "" {
+		headers["List-Id"] = "<" + e.list + "." + domain + ">"
 	}
-	letter := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(digest(m.ID, text, html)))
-	letter.SetMessageIDWithValue(digest(m.ID) + "@" + domain)
-	letter.SetDateWithValue(m.Date.In(s.Zone))
-	letter.FromMailAddress(&from)
-	letter.ToMailAddress(&to)
+	letter := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(digest(e.id, text, html)))
+	letter.SetMessageIDWithValue(digest(e.id) + "@" + domain)
+	letter.SetDateWithValue(e.date)
+	letter.FromMailAddress(&e.from)
+	letter.ToMailAddress(&e.to)
 	for name, value := range headers {
 		letter.SetGenHeader(name, value)
 	}
@@ -142,10 +160,15 @@ func (m Message) check() (from, to mail.Address, err error) {
 			return from, to, fmt.Errorf("%w: a link must be an absolute URL", ErrMessage)
 		}
 	}
-	if from, err = mailbox(m.From); err != nil {
+	return mailboxes(m.From, m.To)
+}
+
+// mailboxes parses sender and recipient; nothing else becomes a header.
+func mailboxes(sender, recipient string) (from, to mail.Address, err error) {
+	if from, err = mailbox(sender); err != nil {
 		return from, to, fmt.Errorf("the sender: %w", err)
 	}
-	if to.Address, err = Address(m.To); err != nil {
+	if to.Address, err = Address(recipient); err != nil {
 		return from, to, fmt.Errorf("the recipient: %w", err)
 	}
 	return from, to, nil

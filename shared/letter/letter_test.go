@@ -135,6 +135,14 @@ func TestGolden(t *testing.T) {
 			files[name+".eml"] = lineEnds(string(raw))
 		}
 	}
+	for name, n := range notices {
+		raw, err := letter.ComposeNotice(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := open(t, raw)
+		files[name+".txt"], files[name+".html"] = lineEnds(o.text), rows(o.html)
+	}
 	page, err := letter.Page(chat(), letter.Options{Account: "demo1", Zone: berlin, Content: letter.Full, Private: true})
 	if err != nil {
 		t.Fatal(err)

@@ -396,14 +396,8 @@ func file(a conversation.Attachment) string {
 		}
 	}
 	size := ""
-	switch n := float64(a.Bytes); {
-	case a.Bytes <= 0:
-	case n < 1e3:
-		size = strconv.FormatInt(a.Bytes, 10) + " bytes"
-	case n < 1e6:
-		size = strconv.FormatFloat(n/1e3, 'f', 1, 64) + " kB"
-	default:
-		size = strconv.FormatFloat(n/1e6, 'f', 1, 64) + " MB"
+	if a.Bytes > 0 {
+		size = bytesOf(a.Bytes)
 	}
 	switch {
 	case said == "":
@@ -412,6 +406,18 @@ func file(a conversation.Attachment) string {
 		return said
 	}
 	return said + " (" + size + ")"
+}
+
+// bytesOf is a size for people.
+func bytesOf(size int64) string {
+	switch n := float64(size); {
+	case n < 1e3:
+		return strconv.FormatInt(size, 10) + " bytes"
+	case n < 1e6:
+		return strconv.FormatFloat(n/1e3, 'f', 1, 64) + " kB"
+	default:
+		return strconv.FormatFloat(n/1e6, 'f', 1, 64) + " MB"
+	}
 }
 
 // subject is the subject of a letter of this conversation alone.

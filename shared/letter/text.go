@@ -150,6 +150,12 @@ func (t *lines) add(margin, s string) {
 	t.WriteString("\r\n")
 }
 
+// raw adds a line as it is, however long: one that a shell reads, or one of a table.
+func (t *lines) raw(s string) {
+	t.blanks = false
+	t.WriteString(s + "\r\n")
+}
+
 // wrap returns what of s fits into so many columns, and what is left.
 func wrap(s string, columns int) (head, rest string) {
 	if len(s) <= columns {
