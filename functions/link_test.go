@@ -314,7 +314,7 @@ func TestStoreTheMailAPI(t *testing.T) {
 		t.Errorf("none: %d %s", status, body)
 	}
 	for name, setting := range map[string]string{
-		"archive": `{"when":"settled","to":{"kind":"fixed","addresses":["A@Shop.Example","A@shop.example"]},"content":"full","kinds":["ticket","chat"],"required":true}`,
+		"archive": `{"when":"settled","to":{"kind":"fixed","addresses":["A@Shop.Example","A@shop.example"]},"content":"full","kinds":["ticket","chat"]}`,
 		"agents":  `{"name":"agents","when":"weekly","to":{"kind":"agent","agents":{"7":"noor@shop.example"}},"content":"redacted"}`,
 		"0-9":     `{"when":"hourly","to":{"kind":"visitor"},"content":"link","kinds":[]}`,
 	} {
@@ -323,9 +323,9 @@ func TestStoreTheMailAPI(t *testing.T) {
 		}
 	}
 	want := `{"destinations":[` +
-		`{"name":"0-9","when":"hourly","to":{"kind":"visitor"},"content":"link","kinds":["chat","ticket"],"required":false},` +
-		`{"name":"agents","when":"weekly","to":{"kind":"agent","agents":{"7":"noor@shop.example"}},"content":"redacted","kinds":["chat","ticket"],"required":false},` +
-		`{"name":"archive","when":"settled","to":{"kind":"fixed","addresses":["A@shop.example"]},"content":"full","kinds":["ticket","chat"],"required":true}]}` + "\n"
+		`{"name":"0-9","when":"hourly","to":{"kind":"visitor"},"content":"link","kinds":["chat","ticket"]},` +
+		`{"name":"agents","when":"weekly","to":{"kind":"agent","agents":{"7":"noor@shop.example"}},"content":"redacted","kinds":["chat","ticket"]},` +
+		`{"name":"archive","when":"settled","to":{"kind":"fixed","addresses":["A@shop.example"]},"content":"full","kinds":["ticket","chat"]}]}` + "\n"
 	if status, body := p.asks(t, demo, list, nil, "", ""); status != 200 || body != want {
 		t.Errorf("list (-want +got)\n%s", cmp.Diff(want, body))
 	}

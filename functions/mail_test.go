@@ -30,6 +30,7 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
@@ -56,9 +57,24 @@ func newPost(t testing.TB) *post {
 
 func postOver(r *road) *post {
 	p := &post{road: r, ses: &mailer{}}
-	p.mail = mail.New(mail.Config{From: mailFrom, ConfigurationSet: "set", API: "https://api.example"}, mail.Deps{Store: r.Store, SES: p.ses, Queue: p})
+	p.mail = mail.New(mail.Config{From: mailFrom, ConfigurationSet: "set", API: "https://api.example"}, mail.Deps{Store: r.Store, SES: p.ses, Queue: p, Purge: mailPurge{r.queues}})
 	r.admin.Sends, r.admin.Queue = true, p
 	return p
+}
+
+// mailPurge is the queue of purge as mail reaches it.
+type mailPurge struct{ *queues }
+
+func (q mailPurge) Send(_ context.Context, bodies []string) error {
+	return q.locked(func() {
+		for _, body := range bodies {
+			ref, err := vault.ParseReference(body)
+			if err != nil {
+				panic(err) // it is ours
+			}
+			q.completing = append(q.completing, ref)
+		}
+	})
 }
 
 // Send puts into the mail queue.

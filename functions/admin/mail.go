@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
@@ -20,6 +21,8 @@ var (
 	ErrNoSender = fault.New(fault.Conflict, "mail_not_configured",
 		"This installation sends no e-mail: its operator has configured no sender.")
 	ErrNoDestination = fault.New(fault.NotFound, "destination_unknown", "There is no destination of this name.")
+	ErrRequired = fault.New(fault.Conflict, "destination_required",
+		"The policy waits for this destination before it destroys; change the policy first.")
 	ErrNoSuppression = fault.New(fault.NotFound, "suppression_unknown", "There is no suppressed address of this id.")
 )
 
@@ -76,6 +79,11 @@ func (d *desk) deleteDestination(ctx context.Context) (int, any, error) {
 	name := d.req.PathParameters["name"]
 	if !mailbox.ValidName(name) {
 		return 0, nil, ErrNoDestination
+	}
+	for _, required := range d.ses.Policy.Required {
+		if slices.Contains(required, mailbox.Destination{Name: name}.InLedger()) {
+			return 0, nil, ErrRequired
+		}
 	}
 	if err := d.audit(ctx, "mail.delete", name, 0); err != nil {
 		return 0, nil, err

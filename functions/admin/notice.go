@@ -70,7 +70,7 @@ func ofPolicy(action string, c change, p Preview, version int, undo time.Time, r
 		news.Undo = letter.Call{Method: http.MethodPost, Path: "/policy/undo", Body: `{"reason":"Why it is undone"}`}
 	}
 	for _, kind := range retention.Kinds() {
-		news.Keeps = append(news.Keeps, letter.Kept{Kind: kind, Now: c.after.Keeps(kind).String(), Before: c.from.Keeps(kind).String()})
+		news.Keeps = append(news.Keeps, letter.Kept{Kind: kind, Now: keeps(c.after.Policy, kind), Before: keeps(c.from.Policy, kind)})
 	}
 	count := func(kind retention.Kind, s Sum) letter.Count {
 		return letter.Count{Kind: kind, Records: s.Records, Open: s.Open, Bytes: s.Bytes, Oldest: s.Oldest, Newest: s.Newest}
@@ -79,6 +79,18 @@ func ofPolicy(action string, c change, p Preview, version int, undo time.Time, r
 		news.Hides, news.Shows = append(news.Hides, count(of.Kind, of.Hides)), append(news.Shows, count(of.Kind, of.Shows))
 	}
 	return news
+}
+
+// keeps says how long a kind is kept: its period, and the cadence that ends it earlier.
+func keeps(p retention.Policy, kind retention.Kind) string {
+	t := p.Terms(kind, nil)
+	switch {
+	case t.Unstored:
+		return "not stored"
+	case t.Cadence != retention.Never:
+		return t.Keeps.String() + ", cadence " + string(t.Cadence)
+	}
+	return t.Keeps.String()
 }
 
 // Administrators is the answer of GET and PUT …/administrators.

@@ -25,6 +25,7 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
+	queues := sqs.NewFromConfig(cfg)
 	return New(config, Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket),
 		SES: sesv2.NewFromConfig(cfg, func(o *sesv2.Options) {
@@ -34,7 +35,7 @@ func Build() (*Handler, error) {
 				s.MaxAttempts = 4
 			})
 		}),
-		Queue: sqsQueue{sqs.NewFromConfig(cfg), config.QueueURL},
+		Queue: sqsQueue{queues, config.QueueURL}, Purge: sqsQueue{queues, config.PurgeQueueURL},
 	}), nil
 }
 
@@ -68,10 +69,10 @@ func (q sqsQueue) Send(ctx context.Context, bodies []string) error {
 	}
 	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 	if err != nil {
-		return fmt.Errorf("send to mail queue: %w", err)
+		return fmt.Errorf("send to queue: %w", err)
 	}
 	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to mail queue: %d of %d refused", len(out.Failed), len(entries))
+		return fmt.Errorf("send to queue: %d of %d refused", len(out.Failed), len(entries))
 	}
 	return nil
 }

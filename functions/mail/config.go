@@ -15,6 +15,7 @@ type Config struct {
 	Tables        vault.Tables
 	ObjectsBucket string
 	QueueURL      string
+	PurgeQueueURL string
 	// ConfigurationSet is the one of SES by which reports come back.
 	ConfigurationSet string
 	// From is the sender, with or without a display name. Empty: nothing can be sent.
@@ -25,14 +26,14 @@ type Config struct {
 
 // ReadConfig reads and validates the environment.
 func ReadConfig() (Config, error) {
-	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "MAIL_QUEUE_URL", "CONFIGURATION_SET",
-		"API_URL")
+	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "MAIL_QUEUE_URL", "PURGE_QUEUE_URL",
+		"CONFIGURATION_SET", "API_URL")
 	if err != nil {
 		return Config{}, err
 	}
 	c := Config{
 		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
-		ObjectsBucket: env["OBJECTS_BUCKET"], QueueURL: env["MAIL_QUEUE_URL"], ConfigurationSet: env["CONFIGURATION_SET"],
+		ObjectsBucket: env["OBJECTS_BUCKET"], QueueURL: env["MAIL_QUEUE_URL"], PurgeQueueURL: env["PURGE_QUEUE_URL"], ConfigurationSet: env["CONFIGURATION_SET"],
 		From: os.Getenv("MAIL_FROM"),
 	}
 	c.API, err = reachable(env["API_URL"], os.Getenv("AWS_ENDPOINT_URL"))

@@ -139,6 +139,9 @@ func (d *desk) sendDigest(ctx context.Context, taken *mailbox.Taken, to mailbox.
 			failures = append(failures, fmt.Errorf("part %d of %d: %w", p.number, p.of, err))
 		}
 	}
+	if len(failures) == 0 {
+		failures = append(failures, d.deliveredAll(ctx, filed, to))
+	}
 	return false, errors.Join(failures...)
 }
 

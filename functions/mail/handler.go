@@ -27,6 +27,8 @@ type Deps struct {
 	Store *vault.Store
 	SES   sender
 	Queue queue
+	// Purge is the queue of what a cadence keeps no longer than until it is delivered.
+	Purge queue
 	// Compose is letter.Compose, if nil.
 	Compose func(letter.Message) ([]byte, error)
 }
@@ -37,7 +39,7 @@ type sender interface {
 }
 
 type queue interface {
-	// Send sends up to ten messages to the mail queue.
+	// Send sends up to ten messages.
 	Send(ctx context.Context, bodies []string) error
 }
 
@@ -149,7 +151,9 @@ func (h *Handler) settled(ctx context.Context, ref vault.Reference) error {
 	var failures []error
 	for _, to := range wanted {
 		if to.When == mailbox.Settled {
-			err = d.send(ctx, to, c)
+			if err = d.send(ctx, to, c); err == nil {
+				err = d.delivered(ctx, c.Row, to)
+			}
 		} else {
 			err = d.file(ctx, to, c)
 		}

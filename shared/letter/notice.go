@@ -111,15 +111,14 @@ var newsWords = map[NewsKind]words{
 	HoldSet: {"a hold was put on %s",
 		"What is under it is not destroyed until the hold is released.", ""},
 	HoldReleaseAsked: {"a hold on %s is to be released",
-		"Until then it holds.",
-		"the hold is released then, and what only it has kept is destroyed"},
+		"A second administrator has to agree. Until then it holds.", ""},
 	HoldReleased: {"a hold on %s was released",
 		"What only the hold has kept is destroyed from now on.", ""},
 	ClosureAnnounced: {"the account %s is to be closed",
-		"Everything that it has is hidden now: it cannot be read any more.",
-		"everything is destroyed after that, in every backup too"},
+		"Until then everything can be read and taken out as before. A hold makes the closing wait.",
+		"its keys are destroyed after that, and with them everything that it has, in every backup too"},
 	ClosureUndone: {"the account %s is not closed",
-		"The closing was undone: what it hid can be read again.", ""},
+		"The closing was undone.", ""},
 }
 
 // newsSheet is all that is read in a notice, clean and in order.

@@ -77,7 +77,6 @@ func (b *Book) Destination(ctx context.Context, name string) (d Destination, ok 
 func (b *Book) readDestination(item attr.Item) (Destination, error) {
 	d := Destination{
 		Name: attr.GetS(item, "sk"), When: When(attr.GetS(item, "when")), Content: letter.Content(attr.GetS(item, "content")),
-		Required: attr.GetN(item, "required") == 1,
 	}
 	for _, kind := range attr.GetStrings(item, "kinds") {
 		d.Kinds = append(d.Kinds, retention.Kind(kind))
@@ -104,10 +103,7 @@ func (b *Book) Put(ctx context.Context, d Destination) error {
 	}
 	item := attr.Key(b.destinations(), d.Name)
 	item["when"], item["content"], item["kinds"] = attr.S(d.When), attr.S(d.Content), attr.Strings(kinds)
-	item["required"], item["to"] = attr.N(0), b.wrap(b.destinations(), d.Name, to)
-	if d.Required {
-		item["required"] = attr.N(1)
-	}
+	item["to"] = b.wrap(b.destinations(), d.Name, to)
 	if _, err := b.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.store.Tables.Control, Item: item}); err != nil {
 		return fmt.Errorf("keep destination: %w", err)
 	}

@@ -56,7 +56,7 @@ func newBook(t *testing.T) (*mailbox.Book, *vaulttest.Vault) {
 func TestStoreADestinationIsReadAsItWasKept(t *testing.T) {
 	b, v := newBook(t)
 	archive := mailbox.Destination{
-		Name: "archive", When: mailbox.Weekly, Content: letter.Redacted, Kinds: []retention.Kind{retention.Ticket}, Required: true,
+		Name: "archive", When: mailbox.Weekly, Content: letter.Redacted, Kinds: []retention.Kind{retention.Ticket},
 		To: mailbox.To{Kind: mailbox.Fixed, Addresses: []string{"quibblethorn@example.com", "b@example.com"}},
 	}
 	agents := mailbox.Destination{

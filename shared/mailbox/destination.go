@@ -55,8 +55,6 @@ type Destination struct {
 	Content letter.Content `json:"content"`
 	// Kinds are those of which transcripts go there.
 	Kinds []retention.Kind `json:"kinds"`
-	// Required destinations are waited for before a cadence destroys.
-	Required bool `json:"required"`
 }
 
 // What a destination may have.
