@@ -21,7 +21,7 @@ var (
 	ErrNoSender = fault.New(fault.Conflict, "mail_not_configured",
 		"This installation sends no e-mail: its operator has configured no sender.")
 	ErrNoDestination = fault.New(fault.NotFound, "destination_unknown", "There is no destination of this name.")
-	ErrRequired = fault.New(fault.Conflict, "destination_required",
+	ErrRequired      = fault.New(fault.Conflict, "destination_required",
 		"The policy waits for this destination before it destroys; change the policy first.")
 	ErrNoSuppression = fault.New(fault.NotFound, "suppression_unknown", "There is no suppressed address of this id.")
 )
