@@ -634,7 +634,7 @@ func TestStoreWhatOneAccountLacksDoesNotKeepItFromTheOthers(t *testing.T) {
 	}
 	p.deliver(t)
 	p.Clock.Advance(2 * time.Hour)
-	p.remove(t, p.Tables.Control, attr.Key(account.Partition(all[0].Account), account.PolicyKey), "plan")
+	p.remove(t, p.Tables.Control, attr.Key(account.Partition(all[0].Account), account.PolicyKey), "terms")
 	found, err := p.mail.Digests(t.Context())
 	if !errors.Is(err, account.ErrRow) || found.Digests != 1 {
 		t.Errorf("%+v %v", found, err)

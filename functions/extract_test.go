@@ -351,7 +351,7 @@ func TestStoreExtractJob(t *testing.T) {
 		t.Errorf("heading: %s", head)
 	}
 	for name, wants := range map[string][]string{
-		"policies.ndjson": {`"version":1`, `"version":2`, `"ticket":"P6M"`, `"zone":"UTC"`, `"at":"2026-11-21T12:00:00.000Z"`},
+		"policies.ndjson": {`"version":1`, `"version":2`, `"ticket":"P6M"`, `"timeZone":"UTC"`, `"at":"2026-11-21T12:00:00.000Z"`},
 		"copies.ndjson":   {`"destination":"extract:` + j.ID + `"`, `"state":"leaving"`, `"by":"token:`, `"at":"2026-11-21T12:00:00.000Z"`},
 		"audit.ndjson":    {`"action":"extract"`, `"actor":"token:`, `"target":"` + j.ID + `"`},
 		"facts.ndjson":    {`"department":"+Sales"`, `"expiresAt":"2027-11-`},

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/functions/purge"
@@ -348,12 +351,17 @@ func (r *road) tables(t testing.TB) map[string]any {
 	return all
 }
 
+// exported compares items, whose values have parts that nobody sees.
+var exported = cmp.Exporter(func(reflect.Type) bool { return true })
+
 // keysOf names what differs between two states of the tables.
 func keysOf(want, got map[string]any) string {
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := got[k]; !ok {
+		if other, ok := got[k]; !ok {
 			fmt.Fprintf(&b, "- %s\n", k)
+		} else if diff := cmp.Diff(want[k], other, exported); diff != "" {
+			fmt.Fprintf(&b, "~ %s: %s\n", k, diff)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(got)) {

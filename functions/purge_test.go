@@ -155,6 +155,7 @@ func TestPurgeKilledAtEveryWrite(t *testing.T) {
 	v, m := vaulttest.NewMemory(at)
 	begin.putBack(v, m)
 	r := roadOver(v)
+	r.purge.Deleters = 1 // a state is of one moment
 	var states []snapshot
 	r.Fault.Set(func(_ context.Context, req vaulttest.Request) error {
 		if req.Writes() {

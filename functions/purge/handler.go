@@ -37,6 +37,8 @@ type Deps struct {
 	}
 	// Pace is how many items are deleted in a second at most; zero is no bound.
 	Pace int
+	// Deleters are how many conversations are deleted at a time; zero is 8.
+	Deleters int
 }
 
 // pace is a quarter of the writes that a new table takes in a second, and all that one partition takes.

@@ -143,15 +143,12 @@ func kindOf(act string) receipt.Act {
 	return receipt.Purge
 }
 
-// deleters is how many conversations are deleted at a time.
-const deleters = 8
-
 // clean deletes what is stated: items, objects, then the places in the index. It goes no faster than Pace, so that those who
 // write find their tables free.
 func (r *run) clean(ctx context.Context) error {
 	pace := pacer{rate: r.Pace}
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(deleters)
+	group.SetLimit(cmp.Or(r.Deleters, 8))
 	type deleted struct{ items, objects int }
 	results := make([]deleted, len(r.gone))
 	for i, g := range r.gone {
