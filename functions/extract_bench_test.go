@@ -133,6 +133,7 @@ func (r *road) settled(ctx context.Context, ses *vault.Session, t conversation.T
 	item := row.New()
 	item["revision"], item["cohort"], item["factCohort"] = attr.N(1), attr.S(row.Cohort), attr.S(factCohort)
 	item["known"], item["settledAt"] = attr.Time(t.KnownUntil().Time), attr.Time(t.Anchor.Time)
+	item["marks"], item["completes"] = attr.B(ses.Marks(t).Bytes()), attr.Time(t.Anchor.Time)
 	item["listing"], item["position"] = attr.S(row.Listing()), attr.S(vault.Position(t.Anchor.Time, row.ID, 1))
 	_, err = r.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &r.Tables.Keys, Item: item})
 	return err
