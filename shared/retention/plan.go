@@ -39,14 +39,19 @@ const (
 	Enterprise Plan = "enterprise"
 )
 
-// plans is the table of plans. What is not in it, an article, is kept while the account is open; an attachment lives as its
-// conversation does, and for as long as this at most.
+// WhileOpen is the period of what is kept while the account is open: longer than anybody will ask for, and like any other to
+// compare and to count with.
+var WhileOpen = Period{Months: maxMonths}
+
+// plans is the table of plans. An attachment lives as its conversation does, and for as long as this at most.
 var plans = map[Plan]map[Kind]Period{
 	Standard: {
 		Chat: {Months: 3}, Ticket: {Months: 24}, Call: {Months: 24}, Attachment: {Months: 24}, Visit: {Months: 12}, Fact: {Months: 12},
+		Article: WhileOpen,
 	},
 	Enterprise: {
 		Chat: {Months: 24}, Ticket: {Months: 36}, Call: {Months: 36}, Attachment: {Months: 36}, Visit: {Months: 36}, Fact: {Months: 36},
+		Article: WhileOpen,
 	},
 }
 
