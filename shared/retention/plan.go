@@ -93,9 +93,11 @@ type Policy struct {
 	Deadline time.Duration
 }
 
-// DefaultDeadline is a day longer than deliveries are tried again. MaxDeadline is the longest that an account may say.
+// DefaultDeadline is a day longer than deliveries are tried again. MinDeadline and MaxDeadline are the shortest and the longest
+// that an account may say.
 const (
 	DefaultDeadline = 4 * 24 * time.Hour
+	MinDeadline     = time.Hour
 	MaxDeadline     = 30 * 24 * time.Hour
 )
 
@@ -147,7 +149,7 @@ func (p Policy) Check(floor Floor) error {
 			return fmt.Errorf("%w: unknown kind", ErrPolicy)
 		}
 	}
-	if p.Deadline < 0 || p.Deadline > MaxDeadline {
+	if p.Deadline != 0 && p.Deadline < MinDeadline || p.Deadline > MaxDeadline {
 		return fmt.Errorf("%w: the deadline of deliveries is 1 to %d hours", ErrPolicy, int(MaxDeadline/time.Hour))
 	}
 	if len(p.Rules) > MaxRules {
