@@ -25,9 +25,7 @@ func (c Cadence) Due(completed time.Time, zone *time.Location) (due time.Time, o
 	case Completion:
 		return completed, true
 	case Hourly:
-		_, minute, second := t.Clock()
-		into := time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(t.Nanosecond())
-		return completed.Add(time.Hour - into), true
+		return strikes(t), true
 	case Daily:
 		return day(t).End, true
 	case Monthly:
@@ -36,4 +34,27 @@ func (c Cadence) Due(completed time.Time, zone *time.Location) (due time.Time, o
 		return firstInstant(y, m+1, 1, zone), true
 	}
 	return time.Time{}, false
+}
+
+// strikes is the first instant after t at which the clock of t's zone strikes the hour. A change of the clock that skips the stroke
+// is the stroke, so that every hour begins, and none is longer than an hour; most changes are at a full hour and so are one anyway.
+func strikes(t time.Time) time.Time {
+	hour, into := wall(t)
+	next := t.Add(time.Hour - into)
+	_, change := t.ZoneBounds()
+	if change.IsZero() || !change.Before(next) {
+		return next
+	}
+	if changed, into := wall(change); into == 0 || changed.After(hour) {
+		return change
+	}
+	return strikes(change)
+}
+
+// wall is what a clock shows: the hour, and how far it is into it.
+func wall(t time.Time) (hour time.Time, into time.Duration) {
+	y, m, d := t.Date()
+	h, minute, second := t.Clock()
+	into = time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(t.Nanosecond())
+	return time.Date(y, m, d, h, 0, 0, 0, time.UTC), into
 }

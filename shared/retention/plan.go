@@ -39,14 +39,19 @@ const (
 	Enterprise Plan = "enterprise"
 )
 
-// plans is the table of plans. What is not in it, an article, is kept while the account is open; an attachment lives as its
-// conversation does, and for as long as this at most.
+// WhileOpen is the period of what is kept while the account is open: longer than anybody will ask for, and like any other to
+// compare and to count with.
+var WhileOpen = Period{Months: maxMonths}
+
+// plans is the table of plans. An attachment lives as its conversation does, and for as long as this at most.
 var plans = map[Plan]map[Kind]Period{
 	Standard: {
 		Chat: {Months: 3}, Ticket: {Months: 24}, Call: {Months: 24}, Attachment: {Months: 24}, Visit: {Months: 12}, Fact: {Months: 12},
+		Article: WhileOpen,
 	},
 	Enterprise: {
 		Chat: {Months: 24}, Ticket: {Months: 36}, Call: {Months: 36}, Attachment: {Months: 36}, Visit: {Months: 36}, Fact: {Months: 36},
+		Article: WhileOpen,
 	},
 }
 
@@ -88,9 +93,11 @@ type Policy struct {
 	Deadline time.Duration
 }
 
-// DefaultDeadline is a day longer than deliveries are tried again. MaxDeadline is the longest that an account may say.
+// DefaultDeadline is a day longer than deliveries are tried again. MinDeadline and MaxDeadline are the shortest and the longest
+// that an account may say.
 const (
 	DefaultDeadline = 4 * 24 * time.Hour
+	MinDeadline     = time.Hour
 	MaxDeadline     = 30 * 24 * time.Hour
 )
 
@@ -142,7 +149,7 @@ func (p Policy) Check(floor Floor) error {
 			return fmt.Errorf("%w: unknown kind", ErrPolicy)
 		}
 	}
-	if p.Deadline < 0 || p.Deadline > MaxDeadline {
+	if p.Deadline != 0 && p.Deadline < MinDeadline || p.Deadline > MaxDeadline {
 		return fmt.Errorf("%w: the deadline of deliveries is 1 to %d hours", ErrPolicy, int(MaxDeadline/time.Hour))
 	}
 	if len(p.Rules) > MaxRules {

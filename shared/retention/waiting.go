@@ -44,26 +44,31 @@ type Ended struct {
 	Holds    []Hold
 }
 
-// over says whether a record was over for good at one of the moments up to an instant.
-func over(ended []Ended, it Item, until time.Time) bool {
-	for i, e := range ended {
-		if !e.At.After(until) && e.covers(it) && !held(e.Holds, ended[:i], it, e.At) {
-			return true
+// over is the first of the moments at which a record was over for good, and the end that it had then. A moment counts only if no
+// hold that matched kept it: one that was set too late, when it was over already, has such a moment before it.
+func over(ended []Ended, it Item) (first Ended, end End, ok bool) {
+	for _, e := range ended {
+		if ok && !e.At.Before(first.At) || slices.ContainsFunc(e.Holds, func(h Hold) bool { return h.matches(it, e.At) }) {
+			continue
+		}
+		if by, covers := e.covers(it); covers {
+			first, end, ok = e, by, true
 		}
 	}
-	return false
+	return first, end, ok
 }
 
-func (e Ended) covers(it Item) bool {
-	if !it.Cohort.End.After(e.Gone[it.Kind]) {
-		return true
+// covers says whether every policy of the moment had ended a record, and the last of these ends.
+func (e Ended) covers(it Item) (end End, ok bool) {
+	if gone := e.Gone[it.Kind]; !it.Cohort.End.After(gone) {
+		return End{At: gone, Why: Retention}, true
 	}
-	return !it.Settled.After(e.At) && !slices.ContainsFunc(e.Policies, func(p Policy) bool { return p.Ends(it).At.After(e.At) })
-}
-
-// held says whether a hold kept a record at an instant: one that was set before it was over for good.
-func held(holds []Hold, ended []Ended, it Item, at time.Time) bool {
-	return slices.ContainsFunc(holds, func(h Hold) bool { return h.matches(it, at) && !over(ended, it, h.Since) })
+	for i, p := range e.Policies {
+		if by := p.Ends(it); i == 0 || by.At.After(end.At) {
+			end = by
+		}
+	}
+	return end, !it.Settled.After(e.At) && !end.At.After(e.At)
 }
 
 // Closed says that the account's time is over. A hold on anything of it keeps it open.
@@ -77,29 +82,43 @@ func (f InForce) MayHold(kind Kind, c Cohort, now time.Time) bool {
 	if kind == Fact {
 		return f.Held(OfFacts(c, f.Zone), now)
 	}
-	return slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.may(kind, c, now) })
+	return !f.gone(kind, c) && slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.may(kind, c, now) })
 }
 
-// Held says whether a hold keeps a record.
+// Held says whether a hold keeps a record: one that was set before it was over for good.
 func (f InForce) Held(it Item, now time.Time) bool {
 	it.Zone = f.Zone
-	return held(f.Holds, f.Ended, it, now)
+	if f.gone(it.Kind, it.Cohort) {
+		return false
+	}
+	first, _, ok := over(f.Ended, it)
+	return slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.matches(it, now) && !(ok && !first.At.After(h.Since)) })
 }
 
 // Ends is the instant from which a record may not be read unless it is held; what is over for good was so before the change
 // that would have kept it longer.
 func (f InForce) Ends(it Item) End {
-	it.Zone = f.Zone
-	end := f.Policy.Ends(it)
-	if until := f.Gone[it.Kind]; f.gone(it.Kind, it.Cohort) && end.At.After(until) {
-		end = End{At: until, Why: Retention}
-	}
-	for _, e := range f.Ended {
-		if end.At.After(e.At) && over(f.Ended, it, e.At) {
-			end.At = e.At
-		}
-	}
+	end, _ := f.ends(it)
 	return end
+}
+
+// ends is Ends, and whether it is over for good by what was in force before.
+func (f InForce) ends(it Item) (end End, forGood bool) {
+	it.Zone = f.Zone
+	end = f.Policy.Ends(it)
+	if until := f.Gone[it.Kind]; f.gone(it.Kind, it.Cohort) {
+		if end.At.After(until) {
+			end = End{At: until, Why: Retention}
+		}
+		forGood = true
+	}
+	if _, by, ok := over(f.Ended, it); ok {
+		if end.At.After(by.At) {
+			end = by
+		}
+		forGood = true
+	}
+	return end, forGood
 }
 
 // Hidden says whether a record may not be read.
@@ -110,9 +129,9 @@ func (f InForce) Hidden(it Item, now time.Time) bool {
 // Destroyed is the first instant at which a record may be destroyed unless it is held, if no other policy comes: it is hidden
 // then, and every earlier policy has either hidden it too or has waited long enough.
 func (f InForce) Destroyed(it Item) End {
-	end := f.Ends(it)
+	end, forGood := f.ends(it)
 	it.Zone = f.Zone
-	if f.gone(it.Kind, it.Cohort) || over(f.Ended, it, end.At) {
+	if forGood {
 		return end
 	}
 	for _, e := range f.Earlier {
@@ -174,6 +193,14 @@ func (f InForce) Begins(kind Kind, c Cohort, now time.Time) bool {
 	return f.Closed(now) || f.gone(kind, c) || len(f.Ended) > 0 || !now.Before(f.first(kind, c, f.Zone))
 }
 
+// unstored says whether something of a kind is not stored, and so over before its day is.
+func (f InForce) unstored(kind Kind) bool {
+	return slices.ContainsFunc(f.every(kind), func(t Terms) bool { return t.Unstored }) ||
+		slices.ContainsFunc(f.Earlier, func(e Earlier) bool {
+			return slices.ContainsFunc(e.every(kind), func(t Terms) bool { return t.Unstored })
+		})
+}
+
 func (f InForce) gone(kind Kind, c Cohort) bool { return !c.End.After(f.Gone[kind]) }
 
 // Change makes the policy that follows. Whatever the new one hides that can be read now waits for its destruction; what may be
@@ -222,7 +249,7 @@ func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time, holds bool) 
 		stopped.Gone = map[Kind]time.Time{}
 	}
 	stopped.Ended = slices.DeleteFunc(slices.Clone(f.Ended), func(e Ended) bool { return !e.At.After(swept) })
-	single := !slices.ContainsFunc(Kinds(), func(kind Kind) bool { return !f.Single(kind) })
+	single := !slices.ContainsFunc(Kinds(), func(kind Kind) bool { return !f.Single(kind) || f.unstored(kind) })
 	if len(f.Holds) == 0 {
 		for _, kind := range Kinds() {
 			gone := slices.Clone(made[kind])
@@ -230,7 +257,8 @@ func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time, holds bool) 
 				gone = append(gone, last)
 			}
 			for _, c := range gone {
-				if f.CohortDestroyed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
+				// What is not stored is over from its day's beginning, and what may be stored later that day is not.
+				if !c.End.After(now) && f.CohortDestroyed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
 					stopped.Gone[kind] = c.End
 				}
 			}
