@@ -47,7 +47,8 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer, "/v1/accounts/{account}/mail", "/v1/accounts/{account}/mail-log",
 		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies", "/v1/accounts/{account}/administrators",
-		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions", "/v1/accounts/{account}/retention/calendar", "/v1/accounts/{account}/retention/drift",
+		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions",
+		"/v1/accounts/{account}/retention/calendar", "/v1/accounts/{account}/retention/drift",
 		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/destructions", "/v1/accounts/{account}/closure",
 		"/v1/accounts/{account}/receipts", "/v1/accounts/{account}/receipts/{number}", "/v1/accounts/{account}/receipts/head")
 	v.route(f, awsapigatewayv2.HttpMethod_POST, authorizer, "/v1/accounts/{account}/policy/previews",
