@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -111,6 +112,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	unsigned.PathParameters = map[string]string{"account": "demo", "source": "nobody"}
 	answered(404, unsigned)
 
+	settled := map[string]string{}
 	for _, kind := range []string{"chat", "ticket"} {
 		list, one := "GET "+v1+"/"+kind+"s", "GET "+v1+"/"+kind+"s/{id}"
 		var page map[string]json.RawMessage
@@ -121,6 +123,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		if err := json.Unmarshal(page[kind+"s"], &views); err != nil || len(views) != 2 {
 			t.Fatalf("%s, %v", page, err)
 		}
+		settled[kind] = views[1].ID
 		answered(400, at(list, nil, query("limit=101")))
 		answered(404, at(list, map[string]string{"account": "nobody"}, nil))
 		answered(200, at(one, map[string]string{"id": views[1].ID}, nil))
@@ -160,6 +163,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(409, at(put, archive, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`)))
 	answered(204, at("DELETE "+v1+"/mail/{name}", archive, nil))
 	answered(404, at("DELETE "+v1+"/mail/{name}", archive, nil))
+	p.admin.Sends = true
+	answered(200, at(put, archive, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`)))
 	answered(200, at("GET "+v1+"/mail-log", nil, nil))
 	answered(400, at("GET "+v1+"/mail-log", nil, query("cursor=none")))
 	answered(200, at("GET "+v1+"/suppressions", nil, nil))
@@ -198,11 +203,18 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	if shown.Kinds[0].Hides.Records != 2 {
 		t.Errorf("the preview: %+v", shown)
 	}
-	wanted := fmt.Sprintf(`{"retention":{"chat":"P30D"},"asOf":%q,"hash":%q,"reason":"Thirty days are enough."}`, shown.AsOf, shown.Hash)
+	const terms = `"retention":{"chat":"P30D","ticket":null},"cadence":{"fact":"monthly"},"store":{"chat":true},"required":{"chat":["mail:archive"]},
+		"deadlineHours":1,"waitHours":48,"twoToRelease":true,"rules":[{"name":"parcels","kinds":["chat"],"tag":"parcel","retention":"P2M","cadence":"daily"},
+		{"name":"shipping","department":"Shipping","store":true},{"name":"tests","source":"zendesk","store":false}]`
+	if err := json.Unmarshal([]byte(answered(200, at("POST "+v1+"/policy/previews", nil, body("{"+terms+"}")))), &shown); err != nil {
+		t.Fatal(err)
+	}
+	wanted := fmt.Sprintf(`{`+terms+`,"asOf":%q,"hash":%q,"reason":"Thirty days are enough."}`, shown.AsOf, shown.Hash)
 	apply, undo := "POST "+v1+"/policy/apply", "POST "+v1+"/policy/undo"
 	answered(409, at(undo, nil, body(`{"reason":"There is nothing to undo."}`)))
 	answered(200, at(apply, nil, body(wanted)))
 	answered(409, at(apply, nil, body(wanted)))
+	answered(409, at("DELETE "+v1+"/mail/{name}", archive, nil))
 	answered(200, at(undo, nil, body(`{"reason":"It was a mistake."}`)))
 	for _, route := range []string{"POST " + v1 + "/policy/previews", apply, undo} {
 		answered(400, at(route, nil, body(`{"retention":{"chat":"P0D"},"reason":""}`)))
@@ -210,6 +222,73 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	}
 	answered(200, at("GET "+v1+"/policy", nil, nil))
 	answered(200, at("GET "+v1+"/policy/versions", nil, nil))
+	answered(200, at("GET "+v1+"/retention/drift", nil, nil))
+	answered(400, at("GET "+v1+"/retention/drift", nil, query("kind=chat")))
+
+	p.purgeAll(t) // nothing is left of what was over for good before, so that there is room for fifty holds
+	const why = `{"reason":"As agreed with the privacy officer."}`
+	holds, release := v1+"/holds", "POST "+v1+"/holds/{hold}/release"
+	var hold admin.Hold
+	for _, about := range []string{
+		`"records":["` + settled["chat"] + `"]`, `"subject":{"email":"iris@example.com"},"until":"2030-01-01T00:00:00Z"`,
+		`"kinds":["chat","fact"],"from":"2026-11-01","to":"2026-11-30"`, `"tag":"parcel","department":"Shipping","source":"canonical"`,
+	} {
+		if err := json.Unmarshal([]byte(answered(201, at("POST "+holds, nil, body(`{"reason":"A dispute.",`+about+`}`)))), &hold); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered(400, at("POST "+holds, nil, body(`{"reason":"A dispute."}`)))
+	answered(200, at("GET "+v1+"/chats/{id}", map[string]string{"id": settled["chat"]}, nil)) // held
+	answered(200, at("GET "+holds, nil, nil))
+	answered(400, at("GET "+holds, nil, query("limit=1")))
+	one := map[string]string{"hold": hold.ID}
+	answered(200, at(release, one, body(why)))
+	answered(409, at(release, one, body(why)))
+	answered(409, at("POST "+v1+"/policy/previews", nil, body(`{"twoToRelease":false}`)))
+	answered(404, at(release, map[string]string{"hold": none[:16]}, body(why)))
+	for range 46 {
+		answered(201, at("POST "+holds, nil, body(`{"reason":"A dispute.","tag":"parcel"}`)))
+	}
+	answered(409, at("POST "+holds, nil, body(`{"reason":"A dispute.","tag":"parcel"}`)))
+	answered(200, at("GET "+holds, nil, nil))
+	answered(200, at("GET "+v1+"/retention/calendar", nil, query("kind=chat")))
+
+	destructions, restore := v1+"/destructions", "POST "+v1+"/destructions/{id}/undo"
+	of := func(id string) func(*events.APIGatewayV2HTTPRequest) {
+		return body(`{"id":"` + id + `","reason":"It holds a photograph of a passport."}`)
+	}
+	p.Clock.Advance(time.Minute)
+	other := p.account(t, admin.Request{Account: "other"})
+	p.mustPost(t, other, "canonical", canonicalEnded("chat", "1"))
+	p.settleAll(t)
+	in := map[string]string{"account": "other", "id": p.id(t, other, "canonical", "1", 1)}
+	answered(202, at("POST "+destructions, in, of(in["id"])))
+	answered(404, at("POST "+destructions, in, of(in["id"])))
+	answered(409, at("POST "+destructions, nil, of(settled["chat"])))
+	answered(200, at("GET "+destructions, in, nil))
+	answered(400, at("GET "+destructions, in, query("limit=1")))
+	answered(200, at(restore, in, body(why)))
+	answered(404, at(restore, in, body(why)))
+	answered(202, at("POST "+destructions, in, of(in["id"])))
+	p.Clock.Advance(24*time.Hour - time.Minute)
+	answered(409, at(restore, in, body(why)))
+
+	closure := v1 + "/closure"
+	answered(200, at("GET "+closure, in, nil))
+	answered(400, at("GET "+closure, in, query("limit=1")))
+	answered(404, at("POST "+closure+"/undo", in, body(why)))
+	answered(200, at("POST "+closure, in, body(why)))
+	answered(200, at("GET "+closure, in, nil))
+	answered(200, at("GET "+v1+"/policy", in, nil))
+	answered(409, at("POST "+closure, in, body(why)))
+	answered(200, at("POST "+closure+"/undo", in, body(why)))
+	answered(200, at("POST "+closure, in, body(why)))
+	p.Clock.Advance(30*24*time.Hour - time.Minute)
+	answered(409, at("POST "+closure+"/undo", in, body(why)))
+	for _, route := range []string{"POST " + holds, release, "POST " + destructions, restore, "POST " + closure, "POST " + closure + "/undo"} {
+		answered(400, at(route, map[string]string{"hold": hold.ID, "id": in["id"]}, body(`{"reason":""}`)))
+		answered(413, at(route, map[string]string{"hold": hold.ID, "id": in["id"]}, body(strings.Repeat(" ", 1<<20+1))))
+	}
 
 	d, err := described()
 	if err != nil {
@@ -218,7 +297,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
 	p.queues.refuseWith(errKilled)
 	answered(503, delivery)
-	found := map[string]string{"id": none + "-1", "name": "archive"}
+	found := map[string]string{"id": none + "-1", "name": "archive", "hold": hold.ID}
 	for route, o := range d.Operations() {
 		if len(o.Security) == 0 {
 			continue

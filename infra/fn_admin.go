@@ -15,6 +15,8 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		"CONTROL_TABLE":  v.control.TableName(),
 		"WRAP_KEY_ID":    v.wrap.KeyId(),
 		"MAIL_QUEUE_URL": v.mailQueue.QueueUrl(), // where administrators are told
+		// How long before its end the closing of an account is announced.
+		"CLOSURE_NOTICE": jsii.String(v.props.ClosureNotice),
 	}
 	if v.props.MailFrom != "" {
 		environment["MAIL_FROM"] = jsii.String(v.props.MailFrom)
@@ -29,7 +31,7 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, linkRows, mailboxRows, mailLogRows, receiptRows},
 				"dynamodb:PutItem", "dynamodb:UpdateItem"),
-			v.mayOnRows(v.control, []string{mailRows, mailboxRows, handRows, holdRows}, "dynamodb:DeleteItem"),
+			v.mayOnRows(v.control, []string{mailRows, mailboxRows, handRows}, "dynamodb:DeleteItem"),
 			v.appendsAudit(),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnListing("dynamodb:Query"),
@@ -45,10 +47,15 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer, "/v1/accounts/{account}/mail", "/v1/accounts/{account}/mail-log",
 		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies", "/v1/accounts/{account}/administrators",
-		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions", "/v1/accounts/{account}/retention/calendar",
+		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions",
+		"/v1/accounts/{account}/retention/calendar", "/v1/accounts/{account}/retention/drift",
+		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/destructions", "/v1/accounts/{account}/closure",
 		"/v1/accounts/{account}/receipts", "/v1/accounts/{account}/receipts/{number}", "/v1/accounts/{account}/receipts/head")
 	v.route(f, awsapigatewayv2.HttpMethod_POST, authorizer, "/v1/accounts/{account}/policy/previews",
-		"/v1/accounts/{account}/policy/apply", "/v1/accounts/{account}/policy/undo")
+		"/v1/accounts/{account}/policy/apply", "/v1/accounts/{account}/policy/undo",
+		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/holds/{hold}/release",
+		"/v1/accounts/{account}/destructions", "/v1/accounts/{account}/destructions/{id}/undo",
+		"/v1/accounts/{account}/closure", "/v1/accounts/{account}/closure/undo")
 	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators")
 	v.route(f, awsapigatewayv2.HttpMethod_DELETE, authorizer, "/v1/accounts/{account}/mail/{name}",
 		"/v1/accounts/{account}/suppressions/{id}")

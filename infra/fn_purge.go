@@ -27,6 +27,7 @@ func (v *vault) addPurge() {
 			v.mayOnRows(v.control, []string{fenceRows}, "dynamodb:ConditionCheckItem"),
 			v.mayOnRows(v.control, []string{fenceRows, extractRows}, "dynamodb:UpdateItem"),
 			v.mayOnRows(v.control, []string{receiptRows}, "dynamodb:PutItem"),
+			v.mayOnRows(v.control, []string{handRows}, "dynamodb:DeleteItem"), // what is fulfilled
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:UpdateItem"),
 			only(v.mayOnOtherRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:UpdateItem"), "key", "destroyedAt"),
@@ -35,6 +36,7 @@ func (v *vault) addPurge() {
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:DeleteObject"),
 			v.mayOnObjects(v.exports, "", "s3:DeleteObject"),
+			v.mayList(v.exports),
 			v.mayOnObjects(v.receipts, receiptsPrefix, "s3:PutObject"),
 			v.signs(),
 			v.mayConsume(v.purgeQueue),

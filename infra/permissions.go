@@ -84,7 +84,10 @@ func (v *vault) appendsAudit() awsiam.PolicyStatement {
 
 // knowsMissing makes S3 answer "no such key" for an object that is gone; without the permission to list it answers "access
 // denied", which could be anything. The names in the bucket are HMACs.
-func (v *vault) knowsMissing(b bucket) awsiam.PolicyStatement {
+func (v *vault) knowsMissing(b bucket) awsiam.PolicyStatement { return v.mayList(b) }
+
+// mayList allows to list a bucket, which shows names and sizes.
+func (v *vault) mayList(b bucket) awsiam.PolicyStatement {
 	return allow([]string{"s3:ListBucket"}, b.BucketArn()).always()
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/mail"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
@@ -32,11 +34,14 @@ type Props struct {
 	// MailFrom is the sender of e-mail, with or without a display name. SES must know its domain or itself as verified. Empty:
 	// nothing is sent.
 	MailFrom string
+	// ClosureNotice is how long before its end the closing of an account is announced, as an ISO 8601 duration of days, hours and
+	// minutes. In production it is seven days at least.
+	ClosureNotice string
 	// Build is the folder that holds the functions' binaries, as <flavour>/<function>/bootstrap.
 	Build string
 }
 
-// ReadProps takes the properties from the context: stage, region, alarmEmail and mailFrom.
+// ReadProps takes the properties from the context: stage, region, alarmEmail, mailFrom and closureNotice.
 func ReadProps(node constructs.Node) (Props, error) {
 	p := Props{Region: DefaultRegion, Build: "../.build"}
 	value := func(key string) string {
@@ -60,7 +65,30 @@ func ReadProps(node constructs.Node) (Props, error) {
 			return Props{}, fmt.Errorf("mailFrom %q is not an e-mail address: give -c mailFrom=transcripts@example.com or the like", p.MailFrom)
 		}
 	}
+	p.ClosureNotice = cmp.Or(value("closureNotice"), stage.closureNotice())
+	if minutes, ok := minutesOf(p.ClosureNotice); !ok || minutes < stage.leastNotice() {
+		return Props{}, fmt.Errorf("closureNotice %q is not a duration of days, hours and minutes, or too short: give -c closureNotice=P30D or the like, "+
+			"in prod P7D at least", p.ClosureNotice)
+	}
 	return p, nil
+}
+
+// day is one in minutes.
+const day = 24 * 60
+
+var noticeForm = regexp.MustCompile(`^P(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?)?$`)
+
+// minutesOf reads an ISO 8601 duration of days, hours and minutes, as the function reads it, and of at most a hundred years.
+func minutesOf(text string) (minutes int, ok bool) {
+	m := noticeForm.FindStringSubmatch(text)
+	if m == nil || strings.HasSuffix(text, "T") {
+		return 0, false
+	}
+	for i, of := range []int{day, 60, 1} {
+		n, _ := strconv.Atoi(m[i+1]) // the form bounds the digits; none are zero
+		minutes += n * of
+	}
+	return minutes, minutes <= 36_525*day
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)

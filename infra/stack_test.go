@@ -30,22 +30,39 @@ func TestReadProps(t *testing.T) {
 		want    infra.Props
 		says    string
 	}{
-		{name: "takes the default Region", context: map[string]any{"stage": "dev"}, want: infra.Props{Stage: infra.Dev, Region: "us-east-2", Build: "../.build"}},
+		{name: "takes the default Region", context: map[string]any{"stage": "dev"}, want: infra.Props{Stage: infra.Dev, Region: "us-east-2", ClosureNotice: "P30D", Build: "../.build"}},
 		{
 			name:    "takes Region and alarm address",
 			context: map[string]any{"stage": "prod", "region": "eu-central-1", "alarmEmail": "operator@example.com"},
-			want:    infra.Props{Stage: infra.Prod, Region: "eu-central-1", AlarmEmail: "operator@example.com", Build: "../.build"},
+			want:    infra.Props{Stage: infra.Prod, Region: "eu-central-1", AlarmEmail: "operator@example.com", ClosureNotice: "P30D", Build: "../.build"},
 		},
 		{
 			name:    "takes the sender of mail",
 			context: map[string]any{"stage": "dev", "mailFrom": "Shop <mail@example.com>"},
-			want:    infra.Props{Stage: infra.Dev, Region: "us-east-2", MailFrom: "Shop <mail@example.com>", Build: "../.build"},
+			want:    infra.Props{Stage: infra.Dev, Region: "us-east-2", MailFrom: "Shop <mail@example.com>", ClosureNotice: "P30D", Build: "../.build"},
 		},
 		{
-			name:    "has a sender on a laptop",
+			name:    "has a sender on a laptop, where accounts close soon",
 			context: map[string]any{"stage": "local"},
-			want:    infra.Props{Stage: infra.Local, Region: "us-east-2", MailFrom: "supportvault <transcripts@vault.example>", Build: "../.build"},
+			want: infra.Props{
+				Stage: infra.Local, Region: "us-east-2", MailFrom: "supportvault <transcripts@vault.example>", ClosureNotice: "PT10M", Build: "../.build",
+			},
 		},
+		{
+			name:    "takes the notice of closings",
+			context: map[string]any{"stage": "prod", "closureNotice": "P6DT24H"},
+			want:    infra.Props{Stage: infra.Prod, Region: "us-east-2", ClosureNotice: "P6DT24H", Build: "../.build"},
+		},
+		{
+			name:    "takes a short notice where nothing is kept",
+			context: map[string]any{"stage": "dev", "closureNotice": "PT1M"},
+			want:    infra.Props{Stage: infra.Dev, Region: "us-east-2", ClosureNotice: "PT1M", Build: "../.build"},
+		},
+		{name: "refuses a notice of less than a week in prod", context: map[string]any{"stage": "prod", "closureNotice": "P6DT23H59M"}, says: "P7D at least"},
+		{name: "refuses no notice at all", context: map[string]any{"stage": "dev", "closureNotice": "P0D"}, says: "-c closureNotice="},
+		{name: "refuses a notice of months", context: map[string]any{"stage": "dev", "closureNotice": "P1M"}, says: "-c closureNotice="},
+		{name: "refuses a notice that ends too early", context: map[string]any{"stage": "dev", "closureNotice": "P30DT"}, says: "-c closureNotice="},
+		{name: "refuses a notice of more than a lifetime", context: map[string]any{"stage": "prod", "closureNotice": "P36526D"}, says: "-c closureNotice="},
 		{name: "refuses a sender that is none", context: map[string]any{"stage": "dev", "mailFrom": "example.com"}, says: "-c mailFrom="},
 		{name: "refuses no stage", context: map[string]any{}, says: "stage=local, dev or prod"},
 		{name: "refuses an unknown stage", context: map[string]any{"stage": "test"}, says: `"test" is unknown`},
@@ -74,7 +91,7 @@ func TestFunctionsThatWereNotBuilt(t *testing.T) {
 			t.Errorf("got %q, want the remedy", says)
 		}
 	}()
-	infra.NewStack(app, infra.Props{Stage: infra.Dev, Region: infra.DefaultRegion, Build: t.TempDir()})
+	infra.NewStack(app, infra.Props{Stage: infra.Dev, Region: infra.DefaultRegion, ClosureNotice: "P30D", Build: t.TempDir()})
 }
 
 // The gate for the whole stack: the validator's rules are errors here. Its binaries are stand-ins, so that nothing needs
@@ -99,7 +116,10 @@ func TestStackPassesTheValidator(t *testing.T) {
 	for _, stage := range []infra.Stage{infra.Local, infra.Prod} {
 		t.Run(string(stage), func(t *testing.T) {
 			app := validated(t.TempDir())
-			infra.NewStack(app, infra.Props{Stage: stage, Region: infra.DefaultRegion, AlarmEmail: "operator@example.com", MailFrom: "mail@eu.example.com", Build: build})
+			infra.NewStack(app, infra.Props{
+				Stage: stage, Region: infra.DefaultRegion, AlarmEmail: "operator@example.com", MailFrom: "mail@eu.example.com", ClosureNotice: "P30D",
+				Build: build,
+			})
 			defer func() {
 				if says := recover(); says != nil {
 					t.Errorf("%v", says)

@@ -92,6 +92,23 @@ func (s Stage) sweep() string {
 	return "rate(5 minutes)"
 }
 
+// closureNotice is how long before its end the closing of an account is announced, unless the context says. On a laptop the end
+// can be watched.
+func (s Stage) closureNotice() string {
+	if s == Local {
+		return "PT10M"
+	}
+	return "P30D"
+}
+
+// leastNotice is the shortest notice that the context may ask for, in minutes: a mistake must be noticed before everything is gone.
+func (s Stage) leastNotice() int {
+	if s == Prod {
+		return 7 * day
+	}
+	return 1
+}
+
 // mailFrom is the sender unless the context names one. The emulator's is of a domain that exists nowhere.
 func (s Stage) mailFrom() string {
 	if s == Local {

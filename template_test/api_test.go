@@ -40,6 +40,17 @@ var routes = map[string]string{
 	"POST /v1/accounts/{account}/policy/apply":      "admin, authorized",
 	"POST /v1/accounts/{account}/policy/undo":       "admin, authorized",
 	"GET /v1/accounts/{account}/retention/calendar": "admin, authorized",
+	"GET /v1/accounts/{account}/retention/drift":    "admin, authorized",
+
+	"GET /v1/accounts/{account}/holds":                   "admin, authorized",
+	"POST /v1/accounts/{account}/holds":                  "admin, authorized",
+	"POST /v1/accounts/{account}/holds/{hold}/release":   "admin, authorized",
+	"GET /v1/accounts/{account}/destructions":            "admin, authorized",
+	"POST /v1/accounts/{account}/destructions":           "admin, authorized",
+	"POST /v1/accounts/{account}/destructions/{id}/undo": "admin, authorized",
+	"GET /v1/accounts/{account}/closure":                 "admin, authorized",
+	"POST /v1/accounts/{account}/closure":                "admin, authorized",
+	"POST /v1/accounts/{account}/closure/undo":           "admin, authorized",
 
 	"GET /v1/accounts/{account}/receipts":          "admin, authorized",
 	"GET /v1/accounts/{account}/receipts/{number}": "admin, authorized",

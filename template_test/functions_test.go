@@ -40,7 +40,7 @@ var environments = map[string]map[string]string{
 		"MAIL_QUEUE_URL": "mail-queue", "PURGE_QUEUE_URL": "purge-queue", "CONFIGURATION_SET": "${MailSet}", "API_URL": "the API"},
 	"authorize": {"CONTROL_TABLE": "control"},
 	"admin": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "WRAP_KEY_ID": "wrap",
-		"MAIL_QUEUE_URL": "mail-queue"},
+		"MAIL_QUEUE_URL": "mail-queue", "CLOSURE_NOTICE": "P30D"},
 }
 
 func TestFunctionsAreToldWhatTheyNeed(t *testing.T) {
@@ -50,6 +50,9 @@ func TestFunctionsAreToldWhatTheyNeed(t *testing.T) {
 			maps.Copy(want, environments[name])
 			if want["SETTLE_DELAY"] != "" && tpl.Stage == "local" {
 				want["SETTLE_DELAY"] = "2s"
+			}
+			if want["CLOSURE_NOTICE"] != "" && tpl.Stage == "local" {
+				want["CLOSURE_NOTICE"] = "PT10M"
 			}
 			if tpl.Stage == "local" && (name == "mail" || name == "admin") { // elsewhere, whoever deploys says who sends
 				want["MAIL_FROM"] = "supportvault <transcripts@vault.example>"

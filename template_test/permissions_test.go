@@ -32,7 +32,8 @@ const (
 	mailPuts   = "rows of digests, log, links and suppressed addresses"
 	mailKeeps  = "rows of copies and digests"
 	mailClears = "rows of digests, log, links and notices"
-	settings   = "rows of destinations, suppressed addresses, destructions by hand and holds"
+	settings   = "rows of destinations, suppressed addresses and destructions by hand"
+	wishes     = "rows of destructions by hand"
 	fences     = "rows of fences"
 	fencesJobs = "rows of fences and of extracts"
 	receipts   = "rows of receipts"
@@ -60,7 +61,8 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mailbox#*","*#maillog#*","*#digest#*","*#link#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                        mailPuts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#copy#*","*#digest#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                    mailKeeps,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#maillog#*","*#digest#*","*#link#*","*#notice#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                         mailClears,
-	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mail#*","*#mailbox#*","*#hand#*","*#hold#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                             settings,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#mail#*","*#mailbox#*","*#hand#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                        settings,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#hand#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                 wishes,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                fences,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*","*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                  fencesJobs,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                              receipts,
@@ -144,6 +146,7 @@ var granted = map[string][]grant{
 		{on: "control", actions: "dynamodb:ConditionCheckItem", when: fences},
 		{on: "control", actions: "dynamodb:UpdateItem", when: fencesJobs},
 		{on: "control", actions: "dynamodb:PutItem", when: receipts},
+		{on: "control", actions: "dynamodb:DeleteItem", when: wishes},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: both},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: closes},
@@ -152,6 +155,7 @@ var granted = map[string][]grant{
 		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:BatchWriteItem"},
 		{on: "objects/bodies/*", actions: "s3:DeleteObject"},
 		{on: "exports/*", actions: "s3:DeleteObject"},
+		{on: "exports", actions: "s3:ListBucket"},
 		{on: "receipts/receipts/*", actions: "s3:PutObject"},
 		{on: "signing", actions: "kms:Sign kms:GetPublicKey"},
 		{on: "purge-queue", actions: "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},

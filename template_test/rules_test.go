@@ -60,8 +60,10 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if p.On == "control" && p.Action == "dynamodb:DeleteItem" && !(function == "admin" && p.When == settings) && !(function == "mail" && p.When == mailClears) {
-			return "nobody deletes control rows, audit entries among them, but admin settings of mail, holds and its own hand, and mail what is done with"
+		if p.On == "control" && p.Action == "dynamodb:DeleteItem" && !(function == "admin" && p.When == settings) && !(function == "mail" && p.When == mailClears) &&
+			!(function == "purge" && p.When == wishes) {
+			return "nobody deletes control rows, audit entries and holds among them, but admin settings of mail and its own hand, mail what is done with, " +
+				"and purge the wishes that it fulfilled"
 		}
 		return ""
 	},
@@ -124,7 +126,8 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if strings.HasPrefix(p.On, "exports") && function != "extract" && !(function == "purge" && p.Action == "s3:DeleteObject") {
+		deletes := function == "purge" && (p.Action == "s3:DeleteObject" || p.Action == "s3:ListBucket")
+		if strings.HasPrefix(p.On, "exports") && function != "extract" && !deletes {
 			return "extracts are written by extract, which leads to them, and reached by no other function, but that purge deletes them"
 		}
 		return ""
@@ -204,6 +207,11 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses purge to update a receipt", "purge", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "only admin updates"},
 		{"refuses purge to put any row of control", "purge", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "and purge receipts"},
 		{"refuses purge to lift a hold", "purge", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hold#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses admin to delete a hold, of which something is known after its release", "admin", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hold#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses purge to wish", "purge", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "and purge receipts"},
+		{"refuses purge to fulfil wishes in a batch, by which it could wish", "purge", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "without conditions"},
+		{"refuses settle to forget a wish", "settle", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses report to list extracts", "report", `{"Action": "s3:ListBucket", "Resource": ` + arn("Exports1") + `}`, "reached by no other function"},
 		{"refuses admin to put a receipt", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "rows of other functions"},
 		{"refuses admin to sign a receipt", "admin", `{"Action": "kms:Sign", "Resource": ` + arn("Signing1") + `}`, "nobody else does"},
 		{"refuses purge to end the key that signs", "purge", `{"Action": "kms:ScheduleKeyDeletion", "Resource": ` + arn("Signing1") + `}`, "nobody else does"},

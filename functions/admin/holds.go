@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -129,6 +130,9 @@ func (d *desk) holds(ctx context.Context) (int, any, error) {
 
 func holdImpossible(says string) error { return fault.New(fault.Invalid, "hold_not_possible", says) }
 
+// maxHeld is the most characters of what a hold is about: as many as there are in what is taken in.
+const maxHeld = 1000
+
 // wantsHold reads a hold that an administrator asks for.
 func (d *desk) wantsHold(w *HoldWanted, now time.Time) (h retention.Hold, err error) {
 	if w.Reason, err = reasonOf(w.Reason); err != nil {
@@ -150,8 +154,8 @@ func (d *desk) wantsHold(w *HoldWanted, now time.Time) (h retention.Hold, err er
 		if value == "" {
 			return nil
 		}
-		if len(value) > 4*maxMarked || strings.TrimSpace(value) == "" {
-			return holdImpossible(fmt.Sprintf("A tag, a department, a source and what a subject is known by have 1 to %d characters.", maxMarked))
+		if utf8.RuneCountInString(value) > maxHeld || strings.TrimSpace(value) == "" {
+			return holdImpossible(fmt.Sprintf("A tag, a department, a source and what a subject is known by have 1 to %d characters.", maxHeld))
 		}
 		marks = append(marks, d.ses.Mark(field, value))
 		return nil

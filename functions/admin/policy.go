@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -281,20 +283,31 @@ func (d *desk) strict(v any) error {
 	if err := strictjson.Check(body); err != nil {
 		return err
 	}
-	// Null is no body, and no member is null: it could mean "as it is" or "none".
-	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	if !object(body) {
 		return strictjson.ErrShape
-	}
-	for _, value := range members {
-		if value.Kind() == 'n' {
-			return strictjson.ErrShape
-		}
 	}
 	if json.Unmarshal(body, v, json.RejectUnknownMembers(true)) != nil {
 		return strictjson.ErrShape
 	}
 	return nil
+}
+
+// object says whether a body is one, in which nothing is null: it could mean "as it is" or "none", and of what is stored it would
+// mean no. A period may be, which is the plan's then.
+func object(body []byte) bool {
+	in := jsontext.NewDecoder(bytes.NewReader(body))
+	if in.PeekKind() != '{' {
+		return false
+	}
+	for {
+		token, err := in.ReadToken()
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if token.Kind() == 'n' && in.StackPointer().Parent() != "/retention" {
+			return false
+		}
+	}
 }
 
 // reasonOf is a reason without blanks around it.

@@ -1,7 +1,8 @@
 // Package purge destroys what is past its time.
 //
-// Trigger: EventBridge Scheduler, hourly, with {"action": "purge"}; an administrator of the AWS account may send the same,
-// or add "account", at any time.
+// Triggers: EventBridge Scheduler, hourly, with {"action": "purge"}, and with {"action": "drift"}; an administrator of the AWS
+// account may send the same, or add "account" to the first, at any time. The purge queue, with references to conversations that a
+// cadence ends as they complete.
 //
 // Steps 1 and 2 for every account, then the others, so that a large account keeps nobody's data readable for longer:
 //
@@ -20,14 +21,26 @@
 // sealed under that cohort's key: the key then stays until the conversation settles anew, while the others lose their own
 // keys.
 //
-// Writes: rows of keys. Deletes: items of records, objects under bodies/.
+// What an administrator destroyed by hand loses its own keys once that cannot be undone; where an account's time is over, its
+// account and index keys go first. Every removal of a key is one transaction with the fence of the account: it fails where the
+// policy or a hold has changed since they were read, and the step begins again.
+//
+// Drift is a run of its own, which destroys nothing: for how long the first has been there that was to be destroyed, as a metric in
+// the log. It says so where purge does not run, or runs and destroys nothing.
+//
+// Writes: rows of keys; fences; a receipt for each act, before anything of it is deleted, and a copy of the receipt in the bucket
+// that nobody can empty; that an extract is not there any more. Deletes: items of records, objects under bodies/, extracts that
+// hold something of what went, and the wishes that are fulfilled.
 //
 // Retry and idempotency: a run that is killed is taken up by the next where it stood, because what is left stands in the
 // index until it is gone. Every step may be done again. What fails in one account or cohort is reported and does not keep
 // the others.
 //
-// May: read the control table; read rows of keys, update those of cohorts and conversations, delete those of cohorts; read
-// and delete items of records; delete objects under bodies/. It has no permission for the wrap key: it can open nothing.
+// May: read the control table; check and update fences there, update the jobs of extracts, put receipts, delete wishes to destroy
+// a record, and touch no policy and no hold; read rows of keys with their index, update those of cohorts and conversations, delete
+// those of cohorts, and of those of account and index keys take the key; read and delete items of records; delete objects under
+// bodies/; list and delete extracts; put receipts into their bucket; sign with the signing key; receive from its queue. It has no
+// permission for the wrap key: it can open nothing.
 //
-// Alarms: errors, and no run within two hours.
+// Alarms: errors, no run within two hours, something that is two hours late, and anything in the dead-letter queue.
 package purge
