@@ -2,11 +2,8 @@ package functions_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 
 	"github.com/supportvault/supportvault/functions/admin"
 )
@@ -32,21 +29,19 @@ func TestStoreCompletionWaitsForItsDestination(t *testing.T) {
 	demo := p.account(t, admin.Request{Account: "demo"})
 	p.to(t, demo, "archive", toFixed("settled", "full", "archive@shop.example"))
 	p.change(t, demo, `"cadence":{"chat":"completion"},"required":{"chat":["mail:archive"]},"waitHours":0`)
-	p.Clock.Advance(time.Hour)
-	if code := p.asked(t, demo, "DELETE mail/archive", "", nil); code != "?" && code != "destination_required" {
-		t.Errorf("the destination that is waited for is deleted: %q", code)
+	p.Clock.Advance(25 * time.Hour) // the wait of the policy before is over
+	req := p.reading(demo, "", "")
+	req.RouteKey, req.PathParameters["name"] = "DELETE /v1/accounts/{account}/mail/{name}", "archive"
+	if res, err := p.admin.HTTP(t.Context(), req); err != nil || res.StatusCode != 409 || asDescribed(req, res) != nil {
+		t.Errorf("the destination that is waited for is deleted: %+v %v", res, err)
 	}
 	p.chat(t, demo, "c1", "one")
-	id := p.id(t, demo, "canonical", "c1", 1)
+	id := p.id(t, demo, "tawkto", "c1", 1)
 	if v := p.one(t, demo, id); v.Held {
 		t.Errorf("%+v", v)
 	}
-	p.ses.takes = func(*sesv2.SendEmailInput) error { return errors.New("not now") }
-	p.deliver(t)
 	p.purgeAll(t)
-	p.shown(t, demo, id, "while SES takes nothing")
-	p.ses.takes = nil
-	p.Clock.Advance(time.Hour)
+	p.shown(t, demo, id, "while the mailbox does not have it")
 	p.deliver(t)
 	p.hidden(t, demo, id, "delivered")
 	if n := p.completeAll(t); n != 1 {
@@ -72,11 +67,10 @@ func TestStoreCompletionGoesAtTheDeadline(t *testing.T) {
 	demo := p.account(t, admin.Request{Account: "demo"})
 	p.to(t, demo, "archive", toFixed("settled", "full", "archive@shop.example"))
 	p.change(t, demo, `"cadence":{"chat":"daily"},"required":{"chat":["mail:archive"]},"deadlineHours":48,"waitHours":0`)
-	p.Clock.Advance(time.Hour)
+	p.Clock.Advance(25 * time.Hour) // the wait of the policy before is over
 	p.chat(t, demo, "c1", "one")
-	id := p.id(t, demo, "canonical", "c1", 1)
+	id := p.id(t, demo, "tawkto", "c1", 1)
 	settled := p.one(t, demo, id).SettledAt
-	p.ses.takes = func(*sesv2.SendEmailInput) error { return errors.New("never") }
 	p.Clock.Set(settled.Add(48*time.Hour - time.Millisecond))
 	p.purgeAll(t)
 	p.shown(t, demo, id, "before the deadline")
@@ -99,9 +93,9 @@ func TestStoreDigestIsADelivery(t *testing.T) {
 	demo := p.account(t, admin.Request{Account: "demo"})
 	p.to(t, demo, "archive", toFixed("hourly", "full", "archive@shop.example"))
 	p.change(t, demo, `"cadence":{"chat":"completion"},"required":{"chat":["mail:archive"]},"waitHours":0`)
-	p.Clock.Advance(time.Hour)
+	p.Clock.Advance(25 * time.Hour) // the wait of the policy before is over
 	p.chat(t, demo, "c1", "one")
-	id := p.id(t, demo, "canonical", "c1", 1)
+	id := p.id(t, demo, "tawkto", "c1", 1)
 	p.deliver(t)
 	p.shown(t, demo, id, "in the digest that is not due yet")
 	p.Clock.Advance(2 * time.Hour)

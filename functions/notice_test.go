@@ -329,7 +329,7 @@ func TestStoreNoticeAdministratorsThatCannotBe(t *testing.T) {
 	many := `"` + strings.Join(strings.Fields(strings.Repeat("a@shop.example ", 21)), `","`) + `"`
 	for body, want := range map[string]string{
 		`null`: "json_shape", `[]`: "json_shape", `{}`: "json_shape", `{"addresses":null}`: "json_shape", `{"addresses":"a@shop.example"}`: "json_shape",
-		`{"addresses":[7]}`: "json_shape", `{"addresses":[],"adresses":[]}`: "json_shape", `{"addresses":[null]}`: "administrators_invalid", `{`: "json_invalid",
+		`{"addresses":[7]}`: "json_shape", `{"addresses":[],"adresses":[]}`: "json_shape", `{"addresses":[null]}`: "json_shape", `{`: "json_invalid",
 		`{"addresses":["Iris <iris@shop.example>"]}`: "administrators_invalid", `{"addresses":["iris@shop.example, jan@shop.example"]}`: "administrators_invalid",
 		`{"addresses":["iris@shop.example\r\nBcc: x@example.com"]}`: "administrators_invalid", `{"addresses":[` + many + `]}`: "administrators_invalid",
 	} {

@@ -97,7 +97,10 @@ func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) 
 	}
 	for _, kind := range retention.Conversations() {
 		idle := vault.Range{Listing: vault.OpenListing(account, kind), Below: vault.Before(h.Store.Now().Add(-idleAfter(ses, kind)))}
-		err = errors.Join(err, h.Store.Places(ctx, idle, func(p vault.Place, _ string) (bool, error) {
+		err = errors.Join(err, h.Store.Listed(ctx, idle, func(p vault.Listed) (bool, error) {
+			if p.Act != "" {
+				return true, nil // purge is about to state it
+			}
 			batch = append(batch, vault.Reference{Account: account, Kind: kind, Record: p.Record, Incarnation: p.Incarnation})
 			if len(batch) == sweepBatch {
 				return true, flush()

@@ -81,14 +81,17 @@ func (ses *Session) TakeFence(ctx context.Context, run string) (Fence, error) {
 	return Fence{Account: ses.Account, Run: run, N: n, Before: attr.GetS(out.Attributes, "run"), Archived: attr.GetN(out.Attributes, "archived")}, nil
 }
 
+// first is the run before the first.
+const first = "first"
+
 // JoinFence is the fence as the last run took it: what is destroyed under it is part of what the next run states.
 func (ses *Session) JoinFence(ctx context.Context) (Fence, error) {
 	item, err := ses.store.get(ctx, ses.store.Tables.Control, fenceKey(ses.Account))
 	if err != nil {
 		return Fence{}, err
 	}
-	if item == nil {
-		return ses.TakeFence(ctx, "none")
+	if attr.GetS(item, "run") == "" {
+		return ses.TakeFence(ctx, first)
 	}
 	if attr.GetN(item, "n") != ses.Policy.Fence {
 		return Fence{}, ErrFence
