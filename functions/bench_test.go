@@ -105,14 +105,24 @@ func print(rows []row) {
 				mark = "✗"
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.2f\t%s\t%s\t  %s\n", r.What, figure(r.Ours), figure(r.Theirs), r.Unit, r.Ratio, limit, mark, "beside "+r.Beside)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", r.What, figure(r.Ours), figure(r.Theirs), r.Unit, ratio(r.Ratio), limit, mark, "beside "+r.Beside)
 	}
 	w.Flush()
 	fmt.Println()
 }
 
+// ratio has two decimals, and as many significant digits where that would be nothing.
+func ratio(f float64) string {
+	if f < 0.01 {
+		return fmt.Sprintf("%.2g", f)
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
 func figure(f float64) string {
 	switch {
+	case f < 0.1 && f > 0:
+		return fmt.Sprintf("%.2g", f)
 	case f == float64(int64(f)):
 		return fmt.Sprintf("%d", int64(f))
 	case f < 10:
