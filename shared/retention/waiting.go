@@ -258,7 +258,7 @@ func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time, holds bool) 
 			}
 			for _, c := range gone {
 				// What is not stored is over from its day's beginning, and what may be stored later that day is not.
-				if !c.End.After(now) && f.CohortDestroyed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
+				if !c.End.After(now) && f.passed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
 					stopped.Gone[kind] = c.End
 				}
 			}
@@ -297,8 +297,16 @@ func (p Policy) same(other Policy) bool {
 		})
 }
 
-// lastDestroyed is the newest cohort that may be destroyed, whether anything is in it or not: what is open has none yet. An
-// older one may be destroyed whenever a newer one may.
+// passed says whether every policy that says something has ended all of a cohort. Where it has, it has ended all older ones: of
+// what Ended says that is not true, since a hold may have kept an older one until a policy came that keeps it longer.
+func (f InForce) passed(kind Kind, c Cohort, now time.Time) bool {
+	return f.gone(kind, c) || !now.Before(f.whole(kind, c, f.Zone)) && !slices.ContainsFunc(f.Earlier, func(e Earlier) bool {
+		return now.Before(e.Until) && now.Before(e.whole(kind, c, f.Zone))
+	})
+}
+
+// lastDestroyed is the newest cohort that may be destroyed by the policies, whether anything is in it or not: what is open has
+// none yet.
 func (f InForce) lastDestroyed(kind Kind, now time.Time) (Cohort, bool) {
 	const longest = 40 * 31 * 24 * time.Hour // more than any plan
 	step := 12 * time.Hour                   // less than any day, so that none is skipped
@@ -307,6 +315,6 @@ func (f InForce) lastDestroyed(kind Kind, now time.Time) (Cohort, bool) {
 	}
 	at := func(i int) Cohort { return CohortOf(now.Add(-time.Duration(i)*step), f.Keeps(kind), f.Zone) }
 	n := int(longest / step)
-	i := sort.Search(n, func(i int) bool { return f.CohortDestroyed(kind, at(i), now) })
+	i := sort.Search(n, func(i int) bool { return f.passed(kind, at(i), now) })
 	return at(i), i < n
 }
