@@ -376,3 +376,45 @@ func TestAHoldKeepsNothingOfADayThatIsGone(t *testing.T) {
 		t.Errorf("it is %s", itemState(f, it, now))
 	}
 }
+
+// Of two earlier policies that differ in anything both are remembered, each for its own time; of the same it is one.
+func TestEarlierPoliciesAreTheSameOnlyInEverything(t *testing.T) {
+	rule := retention.Rule{Name: "vip", Mark: vip, Keeps: period{Days: 7}, Cadence: retention.Daily}
+	first := func() retention.Policy {
+		return retention.Policy{
+			Plan: retention.Standard, Shortened: keepsChats(period{Months: 1}), Cadences: due(retention.Hourly), Unstored: unstored(retention.Ticket),
+			Rules: []retention.Rule{rule, {Name: "spam", Mark: spam}}, Deadline: time.Hour,
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*retention.Policy)
+		want   int
+	}{
+		{"nothing", func(*retention.Policy) {}, 1},
+		{"the plan", func(p *retention.Policy) { p.Plan = retention.Enterprise }, 2},
+		{"a period", func(p *retention.Policy) { p.Shortened = keepsChats(period{Days: 1}) }, 2},
+		{"a cadence", func(p *retention.Policy) { p.Cadences = due(retention.Daily) }, 2},
+		{"what is not stored", func(p *retention.Policy) { p.Unstored = nil }, 2},
+		{"the deadline", func(p *retention.Policy) { p.Deadline = 0 }, 2},
+		{"the rules", func(p *retention.Policy) { p.Rules = p.Rules[:1] }, 2},
+		{"their order", func(p *retention.Policy) { p.Rules[0], p.Rules[1] = p.Rules[1], p.Rules[0] }, 2},
+		{"a rule's name, which a receipt says", func(p *retention.Policy) { p.Rules[0].Name = "vips" }, 2},
+		{"its mark", func(p *retention.Policy) { p.Rules[0].Mark = sales }, 2},
+		{"its kinds", func(p *retention.Policy) { p.Rules[0].Kinds = []retention.Kind{retention.Chat} }, 2},
+		{"its period", func(p *retention.Policy) { p.Rules[0].Keeps = period{} }, 2},
+		{"its cadence", func(p *retention.Policy) { p.Rules[0].Cadence = "" }, 2},
+		{"whether it stores", func(p *retention.Policy) { p.Rules[0].Unstored = true }, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			other := first()
+			tc.change(&other)
+			f := retention.InForce{Policy: first(), Zone: time.UTC}
+			f = f.Change(other, nil, time.Time{}, instant(t, "11-21 12:00"), dayLong)
+			f = f.Change(retention.Policy{Plan: retention.Standard}, nil, time.Time{}, instant(t, "11-21 13:00"), dayLong)
+			if len(f.Earlier) != tc.want || !f.Earlier[tc.want-1].Until.Equal(instant(t, "11-22 13:00")) {
+				t.Errorf("%d are remembered, want %d", len(f.Earlier), tc.want)
+			}
+		})
+	}
+}
