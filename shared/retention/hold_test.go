@@ -236,7 +236,8 @@ func TestWhatWasHeldIsNotGoneWithWhatIsNewer(t *testing.T) {
 // Each of a hundred holds takes over from the one before: what is asked of a record must not double with each.
 func TestAChainOfHoldsIsReadAtOnce(t *testing.T) {
 	f := retention.InForce{Policy: retention.Policy{Plan: retention.Standard, Shortened: keepsChats(period{Days: 7})}, Zone: time.UTC}
-	chat, at := item(retention.Chat, instant(t, "11-01 14:05")), instant(t, "11-02 00:00")
+	f = f.Hold(retention.Hold{ID: "-1", Records: []string{"r"}}, nil, time.Time{}, instant(t, "11-02 00:00"))
+	chat, at := item(retention.Chat, instant(t, "11-01 14:05")), instant(t, "11-10 00:00")
 	for i := range 100 {
 		at = at.Add(time.Hour)
 		f = f.Hold(retention.Hold{ID: fmt.Sprint(i), Records: []string{"r"}}, nil, time.Time{}, at).Release(fmt.Sprint(i - 1))
