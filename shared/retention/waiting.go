@@ -193,21 +193,13 @@ func (f InForce) Begins(kind Kind, c Cohort, now time.Time) bool {
 	return f.Closed(now) || f.gone(kind, c) || len(f.Ended) > 0 || !now.Before(f.first(kind, c, f.Zone))
 }
 
-// unstored says whether something of a kind is not stored, and so over before its day is.
-func (f InForce) unstored(kind Kind) bool {
-	return slices.ContainsFunc(f.every(kind), func(t Terms) bool { return t.Unstored }) ||
-		slices.ContainsFunc(f.Earlier, func(e Earlier) bool {
-			return slices.ContainsFunc(e.every(kind), func(t Terms) bool { return t.Unstored })
-		})
-}
-
 func (f InForce) gone(kind Kind, c Cohort) bool { return !c.End.After(f.Gone[kind]) }
 
 // Change makes the policy that follows. Whatever the new one hides that can be read now waits for its destruction; what may be
 // destroyed now stays hidden under any policy, whether it has been destroyed or not. Made are the cohorts that there are, of
 // which some may be of another zone. Of what ended up to swept nothing is left.
 func (f InForce) Change(next Policy, made map[Kind][]Cohort, swept, now time.Time, wait time.Duration) InForce {
-	changed := f.stop(made, swept, now, false)
+	changed := f.stop(made, swept, now)
 	changed.Policy, changed.Earlier = next, nil
 	for _, e := range f.Earlier {
 		if now.Before(e.Until) {
@@ -223,7 +215,7 @@ func (f InForce) Change(next Policy, made map[Kind][]Cohort, swept, now time.Tim
 // Hold is the same policy with one more hold, which keeps nothing that is over for good by now.
 func (f InForce) Hold(h Hold, made map[Kind][]Cohort, swept, now time.Time) InForce {
 	h.Since = now
-	changed := f.stop(made, swept, now, true)
+	changed := f.stop(made, swept, now)
 	changed.Holds = append(slices.Clone(f.Holds), h)
 	return changed
 }
@@ -240,41 +232,47 @@ func (f InForce) Release(id string) InForce {
 	return f
 }
 
-// stop writes down what is over for good at a moment, and for holds what they do not bring back. What whole cohorts say is
-// enough where nothing goes by itself and nothing is held.
-func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time, holds bool) InForce {
+// stop writes down what is over for good at a moment. What whole cohorts say is enough where nothing goes by itself and nothing
+// is held.
+func (f InForce) stop(made map[Kind][]Cohort, swept, now time.Time) InForce {
 	stopped := f
 	stopped.Gone = maps.Clone(f.Gone)
 	if stopped.Gone == nil {
 		stopped.Gone = map[Kind]time.Time{}
 	}
 	stopped.Ended = slices.DeleteFunc(slices.Clone(f.Ended), func(e Ended) bool { return !e.At.After(swept) })
-	single := !slices.ContainsFunc(Kinds(), func(kind Kind) bool { return !f.Single(kind) || f.unstored(kind) })
+	policies := []Policy{f.Policy}
+	for _, e := range f.Earlier {
+		if now.Before(e.Until) {
+			policies = append(policies, e.Policy)
+		}
+	}
 	if len(f.Holds) == 0 {
 		for _, kind := range Kinds() {
 			gone := slices.Clone(made[kind])
-			if last, ok := f.lastDestroyed(kind, now); ok {
+			if last, ok := f.lastPassed(kind, now); ok {
 				gone = append(gone, last)
 			}
 			for _, c := range gone {
 				// What is not stored is over from its day's beginning, and what may be stored later that day is not.
-				if !c.End.After(now) && f.CohortDestroyed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
+				if !c.End.After(now) && f.passed(kind, c, now) && c.End.After(stopped.Gone[kind]) {
 					stopped.Gone[kind] = c.End
 				}
 			}
 		}
-		if single && !holds {
+		if !slices.ContainsFunc(policies, Policy.oneByOne) {
 			return stopped // that was all
 		}
 	}
-	end := Ended{At: now, Policies: []Policy{f.Policy}, Gone: stopped.Gone, Holds: f.Holds}
-	for _, e := range f.Earlier {
-		if now.Before(e.Until) {
-			end.Policies = append(end.Policies, e.Policy)
-		}
-	}
-	stopped.Ended = append(stopped.Ended, end)
+	stopped.Ended = append(stopped.Ended, Ended{At: now, Policies: policies, Gone: stopped.Gone, Holds: f.Holds})
 	return stopped
+}
+
+// oneByOne says whether a policy may end one record of a day and not another, or all of a day that is not over.
+func (p Policy) oneByOne() bool {
+	return slices.ContainsFunc(Kinds(), func(kind Kind) bool {
+		return !p.Single(kind) || slices.ContainsFunc(p.every(kind), func(t Terms) bool { return t.Unstored })
+	})
 }
 
 // wait adds an earlier policy; one that was in force twice waits for as long as the later of its ends.
@@ -297,9 +295,16 @@ func (p Policy) same(other Policy) bool {
 		})
 }
 
-// lastDestroyed is the newest cohort that may be destroyed, whether anything is in it or not: what is open has none yet. An
-// older one may be destroyed whenever a newer one may.
-func (f InForce) lastDestroyed(kind Kind, now time.Time) (Cohort, bool) {
+// passed says whether every policy that says something has ended all of a cohort. Where it has, it has ended all older ones: of
+// what Ended says that is not true, since a hold may have kept an older one until a policy came that keeps it longer.
+func (f InForce) passed(kind Kind, c Cohort, now time.Time) bool {
+	return f.gone(kind, c) || !now.Before(f.whole(kind, c, f.Zone)) && !slices.ContainsFunc(f.Earlier, func(e Earlier) bool {
+		return now.Before(e.Until) && now.Before(e.whole(kind, c, f.Zone))
+	})
+}
+
+// lastPassed is the newest cohort that has passed, whether anything is in it or not: what is open has none yet.
+func (f InForce) lastPassed(kind Kind, now time.Time) (Cohort, bool) {
 	const longest = 40 * 31 * 24 * time.Hour // more than any plan
 	step := 12 * time.Hour                   // less than any day, so that none is skipped
 	if f.Keeps(kind).shorterThan(Period(FloorDay)) {
@@ -307,6 +312,6 @@ func (f InForce) lastDestroyed(kind Kind, now time.Time) (Cohort, bool) {
 	}
 	at := func(i int) Cohort { return CohortOf(now.Add(-time.Duration(i)*step), f.Keeps(kind), f.Zone) }
 	n := int(longest / step)
-	i := sort.Search(n, func(i int) bool { return f.CohortDestroyed(kind, at(i), now) })
+	i := sort.Search(n, func(i int) bool { return f.passed(kind, at(i), now) })
 	return at(i), i < n
 }
