@@ -24,10 +24,17 @@ import (
 // asked asks the policy's routes as the account's administrator and reads the answer into v, or answers the code of the error.
 func (r *road) asked(t testing.TB, a admin.Created, route, body string, v any) (code string) {
 	t.Helper()
+	return r.askedOf(t, a, route, nil, body, v)
+}
+
+// askedOf is asked of something that the path names.
+func (r *road) askedOf(t testing.TB, a admin.Created, route string, of map[string]string, body string, v any) (code string) {
+	t.Helper()
 	method, path, _ := strings.Cut(route, " ")
 	path, query, _ := strings.Cut(path, "?")
 	req := r.reading(a, "", query)
 	req.RouteKey, req.Body = method+" /v1/accounts/{account}/"+path, body
+	maps.Copy(req.PathParameters, of)
 	res, err := r.admin.HTTP(context.Background(), req)
 	if err == nil {
 		err = asDescribed(req, res)
@@ -36,7 +43,7 @@ func (r *road) asked(t testing.TB, a admin.Created, route, body string, v any) (
 		t.Errorf("%s: %v", route, err)
 		return "?"
 	}
-	if res.StatusCode == 200 {
+	if res.StatusCode/100 == 2 {
 		if v != nil {
 			if err := json.Unmarshal([]byte(res.Body), v); err != nil {
 				t.Errorf("%s: %v", route, err)
