@@ -122,18 +122,18 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 	if err != nil {
 		return err
 	}
+	now := r.Store.Now()
 	var until time.Time
 	var over []vault.Cohort
-	held := false // an older one: nothing after it counts as destroyed together with what is before
+	stays := false // an older one: nothing after it counts as destroyed together with what is before
 	for _, c := range slices.Backward(cohorts.List) {
-		if !c.Destroyed() && !cohorts.DestroysAll(c.Cohort) {
+		// Of a kind that is not stored any more today goes one by one: it may be stored again this afternoon.
+		today := c.End.After(now) && !r.ses.Policy.Closed(now)
+		if !c.Destroyed() && (today || !cohorts.DestroysAll(c.Cohort) || cohorts.MayHold(c.Cohort)) {
+			stays = true
 			continue
 		}
-		if !c.Destroyed() && cohorts.MayHold(c.Cohort) {
-			held = true
-			continue
-		}
-		if !held {
+		if !stays {
 			until = vault.Latest(until, c.End)
 		}
 		if !c.Destroyed() {

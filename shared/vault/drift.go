@@ -39,7 +39,8 @@ func (ses *Session) Drift(ctx context.Context, kind retention.Kind) (Drift, erro
 		}
 	}
 	due := func(at time.Time) {
-		d.OverdueSeconds = max(d.OverdueSeconds, int64(now.Sub(at).Seconds()))
+		// What an earlier policy ended has the end of its day for its time, which may be long before that policy was in force.
+		d.OverdueSeconds = max(d.OverdueSeconds, int64(now.Sub(Latest(at, ses.Policy.At)).Seconds()))
 	}
 	for _, c := range cohorts.List {
 		if !c.Destroyed() && !cohorts.policy.Closed(now) && now.Before(c.Cohort.Expires(ses.Policy.Keeps(kind))) {
