@@ -134,7 +134,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	for name, value := range map[string]string{
 		"AWS_REGION": "us-east-2", "RECORDS_TABLE": "r", "KEYS_TABLE": "k", "CONTROL_TABLE": "c", "OBJECTS_BUCKET": "o",
-		"BUS_NAME": "b", "INGEST_QUEUE_URL": "ingest", "SETTLE_QUEUE_URL": "settle", "SETTLE_DELAY": settleDelay.String(),
+		"BUS_NAME": "b", "INGEST_QUEUE_URL": "ingest", "SETTLE_QUEUE_URL": "settle", "PURGE_QUEUE_URL": "purge", "SETTLE_DELAY": settleDelay.String(),
 	} {
 		t.Setenv(name, value)
 	}

@@ -55,7 +55,8 @@ func (h *Handler) Complete(ctx context.Context, ref vault.Reference) error {
 		return err // the policy has just changed: again, under the new one
 	}
 	doomed := doom(row, end)
-	doomed.Act, doomed.Policy, doomed.At = actOf(f.Run, end.Why), int64(ses.Policy.Version), h.Store.Now()
+	// Not the act in which that run itself destroyed what had completed: that one is stated.
+	doomed.Act, doomed.Policy, doomed.At = actOf(f.Run+vault.Late, end.Why), int64(ses.Policy.Version), h.Store.Now()
 	ended, err := h.Store.End(ctx, f, []vault.Doomed{doomed})
 	if len(ended) > 0 {
 		slog.InfoContext(ctx, "completed", slog.String("record", row.ID))

@@ -208,9 +208,14 @@ func (r *run) goingOn(ctx context.Context, kind retention.Kind) (map[string]bool
 // rest destroys the own keys of what is past its time, states what was destroyed and deletes it.
 func (r *run) rest(ctx context.Context) error {
 	for {
-		r.gone, r.facts, r.hands, r.doomed, r.full = nil, nil, nil, 0, false
-		r.seen, r.held = map[string]bool{}, map[retention.Kind]bool{}
+		fenced := r.fence != nil && r.fence.N == r.ses.Policy.Fence
 		err := r.find(ctx)
+		if !errors.Is(err, vault.ErrFence) && !fenced && len(r.gone)+len(r.facts) > 0 {
+			// What others destroyed under the fence of the run before is only all there is once nobody can add to it.
+			if _, err = r.hold(ctx); err == nil {
+				err = r.find(ctx)
+			}
+		}
 		if errors.Is(err, vault.ErrFence) || ctx.Err() != nil {
 			return err
 		}
@@ -228,6 +233,8 @@ func (r *run) rest(ctx context.Context) error {
 
 // find takes the own keys of everything that is past its time and lists all that has lost its keys.
 func (r *run) find(ctx context.Context) error {
+	r.gone, r.facts, r.hands, r.doomed, r.full = nil, nil, nil, 0, false
+	r.seen, r.held = map[string]bool{}, map[retention.Kind]bool{}
 	failures := []error{r.byHand(ctx)}
 	for _, kind := range retention.Conversations() {
 		failures = append(failures, r.unsettled(ctx, kind))

@@ -137,7 +137,7 @@ func (r *run) state(ctx context.Context) error {
 
 // kindOf is what an act is called in its receipt.
 func kindOf(act string) receipt.Act {
-	if _, of, ok := strings.Cut(act, "/"); ok && "/"+of != vault.Late {
+	if _, of, ok := strings.Cut(strings.Replace(act, vault.Late, "", 1), "/"); ok {
 		return receipt.Act(of)
 	}
 	return receipt.Purge
