@@ -128,7 +128,7 @@ type described struct {
 	outputs
 }
 
-// furnish makes conversations, e-mails, an extract and suppressed addresses, and gives the parameters that lead to them, by
+// furnish makes conversations, e-mails, an extract, suppressed addresses, a receipt, destructions and holds, and gives the parameters that lead to them, by
 // operation.
 func (d described) furnish() map[string][]map[string]string {
 	d.t.Helper()
@@ -178,7 +178,65 @@ func (d described) furnish() map[string][]map[string]string {
 		known["deleteSuppression"] = append(known["deleteSuppression"], map[string]string{"id": d.suppressed()})
 	}
 	known["deleteDestination"] = []map[string]string{{"name": "archive"}, {"name": "links"}}
+	d.destroyed(known)
 	return known
+}
+
+// each is how many there are of what can be done once to each.
+const each = 10
+
+// destroyed makes a receipt, records to destroy and to bring back, and holds to release, of conversations of their own.
+func (d described) destroyed(known map[string][]map[string]string) {
+	d.t.Helper()
+	for i := range 2*each + 1 {
+		d.deliver("chat", fmt.Sprintf("doomed-%d", i), true)
+	}
+	var settled []string
+	d.until("what is to be destroyed has settled", func() bool {
+		var list struct {
+			Chats []struct{ ID, Conversation string }
+		}
+		d.read(d.ask(http.MethodGet, "/chats?state=settled&limit=100", "", http.StatusOK), &list)
+		settled = nil
+		for _, c := range list.Chats {
+			if strings.HasPrefix(c.Conversation, "doomed-") {
+				settled = append(settled, c.ID)
+			}
+		}
+		return len(settled) == 2*each+1
+	})
+	destroy := func(id string) {
+		d.ask(http.MethodPost, "/destructions", fmt.Sprintf(`{"id":%q,"reason":"It is described."}`, id), http.StatusAccepted)
+	}
+	// One without a wait, so that there is a receipt; the others with one, so that they can be brought back.
+	d.policy(`"waitHours":0`)
+	destroy(settled[0])
+	d.policy(`"waitHours":24`)
+	var purged struct{ Receipts int }
+	if err := d.call(d.t.Context(), "purge", map[string]string{"action": "purge", "account": d.Account}, &purged); err != nil || purged.Receipts != 1 {
+		d.t.Fatalf("purge: %+v %v", purged, err)
+	}
+	known["getReceipt"] = []map[string]string{{"number": "1"}}
+	for _, id := range settled[1 : each+1] {
+		destroy(id)
+		known["restoreRecord"] = append(known["restoreRecord"], map[string]string{"id": id})
+	}
+	for _, id := range settled[each+1:] {
+		known["destroyRecord"] = append(known["destroyRecord"], map[string]string{"id": id})
+	}
+	for range each {
+		var hold struct{ ID string }
+		d.read(d.ask(http.MethodPost, "/holds", `{"reason":"It is described.","tag":"of no conversation"}`, http.StatusCreated), &hold)
+		known["releaseHold"] = append(known["releaseHold"], map[string]string{"hold": hold.ID})
+	}
+}
+
+// policy puts a policy in force.
+func (d described) policy(wanted string) {
+	d.t.Helper()
+	var shown struct{ AsOf, Hash string }
+	d.read(d.ask(http.MethodPost, "/policy/previews", "{"+wanted+"}", http.StatusOK), &shown)
+	d.ask(http.MethodPost, "/policy/apply", fmt.Sprintf(`{%s,"asOf":%q,"hash":%q,"reason":"It is described."}`, wanted, shown.AsOf, shown.Hash), http.StatusOK)
 }
 
 func (d described) deliver(kind, id string, ended bool) {
