@@ -39,7 +39,7 @@ func TestStoreClosureIsAnnouncedAndUndone(t *testing.T) {
 			}
 		}
 	}
-	end := noon.AddDate(0, 0, 30)
+	var end time.Time
 	for range 2 {
 		end = r.Clock.Now().AddDate(0, 0, 30)
 		if c, code := r.closing(t, demo, "POST closure"); code != "" || c.ClosesAt == nil || !c.ClosesAt.Equal(end) {

@@ -64,7 +64,7 @@ func (d *desk) closing(ctx context.Context, action string, kind letter.NewsKind,
 	if p.Closes.IsZero() == closes.IsZero() {
 		return 0, nil, already
 	}
-	if !p.Closes.IsZero() && !now.Add(margin).Before(p.Closes) {
+	if !p.Closes.IsZero() && !now.Add(margin).Before(p.Closes) && len(p.Expire(now).Holds) == 0 { // a hold makes it wait
 		return 0, nil, ErrUndoOver
 	}
 	rules, err := d.ses.Rules(p)

@@ -63,11 +63,13 @@ type Hold struct {
 	By    string            `json:"by"`
 	Since conversation.Time `json:"since"`
 	// State is in_force, release_asked (a second administrator has to agree), released or over.
-	State         string             `json:"state"`
-	ReleaseBy     string             `json:"releaseBy,omitzero"`
-	ReleaseReason string             `json:"releaseReason,omitzero"`
-	ReleasedBy    string             `json:"releasedBy,omitzero"`
-	ReleasedAt    *conversation.Time `json:"releasedAt"`
+	State         string `json:"state"`
+	ReleaseBy     string `json:"releaseBy,omitzero"`
+	ReleaseReason string `json:"releaseReason,omitzero"`
+	ReleasedBy    string `json:"releasedBy,omitzero"`
+	// ReleasedReason is that of the second administrator.
+	ReleasedReason string             `json:"releasedReason,omitzero"`
+	ReleasedAt     *conversation.Time `json:"releasedAt"`
 	// Matches is what it keeps now; absent in lists.
 	Matches *Amount `json:"matches,omitzero"`
 }
@@ -143,6 +145,8 @@ func (d *desk) wantsHold(w *HoldWanted, now time.Time) (h retention.Hold, err er
 		if h.Until, err = time.Parse(time.RFC3339, w.Until); err != nil || !h.Until.After(now) {
 			return h, holdImpossible("The end of a hold is an instant in the future, as RFC 3339 writes it.")
 		}
+		h.Until = conversation.At(h.Until).Time
+		w.Until = h.Until.Format(time.RFC3339Nano)
 	}
 	for _, id := range w.Records {
 		if _, _, err := vault.ParseID(id); err != nil {
@@ -203,8 +207,11 @@ func (d *desk) setHold(ctx context.Context) (int, any, error) {
 	}
 	after := from
 	after.InForce = from.Expire(now).Hold(want, made, swept, now)
-	if len(after.Holds) > retention.MaxHolds || len(after.Ended) > maxEarlier {
+	switch {
+	case len(after.Holds) > retention.MaxHolds:
 		return 0, nil, ErrHoldsFull
+	case len(after.Ended) > maxEnded:
+		return 0, nil, ErrPolicyOften
 	}
 	h := Hold{ID: want.ID, HoldWanted: in, By: "token:" + d.actor, Since: conversation.At(now), State: "in_force"}
 	item, err := d.holdItem(h)
@@ -305,7 +312,7 @@ func (d *desk) releaseHold(ctx context.Context) (int, any, error) {
 	case h.ReleaseBy == me:
 		return 0, nil, ErrSecond
 	default:
-		h.State, h.ReleasedBy = "released", me
+		h.State, h.ReleasedBy, h.ReleasedReason = "released", me, reason
 	}
 	before := attr.GetS(out.Item, "state")
 	if err := d.audit(ctx, action, "hold="+id, 0); err != nil {

@@ -68,6 +68,11 @@ func (d *desk) putDestination(ctx context.Context) (int, any, error) {
 	if !known && len(all) >= mailbox.MaxDestinations {
 		return 0, nil, mailbox.ErrMany
 	}
+	for kind, required := range d.ses.Policy.Required {
+		if slices.Contains(required, to.InLedger()) && !to.Takes(kind) {
+			return 0, nil, ErrRequired
+		}
+	}
 	target := fmt.Sprintf("%s when=%s to=%s content=%s", to.Name, to.When, to.To.Kind, to.Content)
 	if err := d.audit(ctx, "mail.set", target, 0); err != nil {
 		return 0, nil, err

@@ -47,8 +47,11 @@ var (
 // the policy as it was, and its clock may go before ours.
 const margin = time.Minute
 
-// maxEarlier bounds how many earlier policies a row remembers.
-const maxEarlier = 50
+// maxEarlier bounds how many earlier policies a row remembers, maxEnded how many moments at which something ended.
+const (
+	maxEarlier = 50
+	maxEnded   = 200
+)
 
 // maxReason is the most characters of a reason.
 const maxReason = 500
@@ -239,6 +242,20 @@ func (d *desk) required(ctx context.Context, said map[retention.Kind][]string) (
 	return required, nil
 }
 
+// stillThere are those required destinations that there are.
+func (d *desk) stillThere(ctx context.Context, required map[retention.Kind][]string) (map[retention.Kind][]string, error) {
+	all, err := d.book.Destinations(ctx)
+	there := map[retention.Kind][]string{}
+	for kind, names := range required {
+		for _, name := range names {
+			if slices.ContainsFunc(all, func(to mailbox.Destination) bool { return to.InLedger() == name && to.Takes(kind) }) {
+				there[kind] = append(there[kind], name)
+			}
+		}
+	}
+	return there, err
+}
+
 // made are the cohorts that there are, and up to when nothing is left of what was over for good.
 func (d *desk) made(ctx context.Context) (made map[retention.Kind][]retention.Cohort, swept time.Time, err error) {
 	made = map[retention.Kind][]retention.Cohort{}
@@ -349,7 +366,7 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if len(c.after.Earlier) > maxEarlier || len(c.after.Ended) > maxEarlier {
+	if len(c.after.Earlier) > maxEarlier || len(c.after.Ended) > maxEnded {
 		return 0, nil, ErrPolicyOften
 	}
 	// What is hidden now counts, and not what was when the preview was made: a day may have ended since.
@@ -406,7 +423,10 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 		return 0, nil, err
 	}
 	next := last
-	next.Policy, next.Wait, next.Required = before.Policy, before.Wait, before.Required
+	next.Policy, next.Wait = before.Policy, before.Wait
+	if next.Required, err = d.stillThere(ctx, before.Required); err != nil {
+		return 0, nil, err
+	}
 	c, err := d.change(ctx, next, rules, now)
 	if err != nil {
 		return 0, nil, err

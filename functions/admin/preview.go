@@ -341,7 +341,11 @@ func (d *desk) calendar(ctx context.Context) (int, any, error) {
 			}
 			return d.ses.ListedIn(counting, c, func(l vault.Listed) (bool, error) {
 				if it := l.Item(kind, c.Cohort); l.State != vault.Destroyed {
-					add(c, cohorts.DestroyedBy(it).At, 1, l.Bytes, cohorts.Held(it, now))
+					at := cohorts.DestroyedBy(it).At
+					if by := l.Hand.Add(p.Wait); !l.Hand.IsZero() && by.Before(at) {
+						at = by
+					}
+					add(c, at, 1, l.Bytes, cohorts.Held(it, now))
 				}
 				return true, nil
 			})

@@ -178,5 +178,10 @@ func (r *run) clean(ctx context.Context) error {
 		}
 		r.report.Facts, r.report.Items = r.report.Facts+len(f.keys), r.report.Items+len(f.keys)
 	}
-	return errors.Join(r.Store.DeleteAll(ctx, r.Store.Tables.Control, r.hands), r.extracts(ctx))
+	failures := []error{r.extracts(ctx)}
+	for _, wish := range r.hands {
+		_, err := r.Store.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &r.Store.Tables.Control, Key: wish})
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
 }
