@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -379,6 +380,28 @@ func (v *show) expired(ctx context.Context) error {
 		rows = append(rows, []string{"  " + name, fmt.Sprint(counts[name])})
 	}
 	table(os.Stdout, rows)
+	return v.stated(ctx, c.ID)
+}
+
+// stated fetches the receipts of the purge and has them verified offline, with the record's id.
+func (v *show) stated(ctx context.Context, record string) error {
+	folder := filepath.Join(mainHome(v.root).dir, "receipts")
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	if _, err := v.receipts(ctx, v.brief.Account, folder); err != nil {
+		return err
+	}
+	fmt.Printf("\n  What it destroyed is stated and signed. Verified offline, from %s:\n\n", folder)
+	verify := exec.CommandContext(ctx, "go", "run", "./shared/receipt/verify", "-receipts", folder, "-record", record)
+	verify.Dir = v.root
+	said, err := verify.CombinedOutput()
+	for line := range strings.Lines(string(said)) {
+		fmt.Print("    " + line)
+	}
+	if err != nil {
+		return fmt.Errorf("verify the receipts: %w", err)
+	}
 	return nil
 }
 
