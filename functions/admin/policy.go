@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -59,6 +60,7 @@ const maxReason = 500
 // Versions is the answer of GET …/policy/versions, the newest first.
 type Versions struct {
 	Versions []vault.PolicyView `json:"versions"`
+	Next     *string            `json:"next"`
 }
 
 func (d *desk) policy(ctx context.Context) (int, any, error) {
@@ -73,14 +75,30 @@ func (d *desk) policy(ctx context.Context) (int, any, error) {
 }
 
 func (d *desk) versions(ctx context.Context) (int, any, error) {
-	if _, err := d.parameters(); err != nil {
-		return 0, nil, err
-	}
-	rows, err := d.ses.PolicyVersions(ctx)
+	said, err := d.parameters("limit", "cursor")
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := Versions{[]vault.PolicyView{}}
+	limit, err := limitOf(said["limit"])
+	if err != nil {
+		return 0, nil, err
+	}
+	last := d.ses.Policy.Version
+	if cursor := said["cursor"]; cursor != "" {
+		below, ok := numberOf(cursor)
+		if !ok {
+			return 0, nil, ErrParameter
+		}
+		last = int(min(int64(last), below-1))
+	}
+	rows, err := d.ses.PolicyVersions(ctx, last-limit+1, last)
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := Versions{Versions: []vault.PolicyView{}}
+	if first := last - limit + 1; first > 1 {
+		answer.Next = next(strconv.Itoa(first))
+	}
 	for _, row := range slices.Backward(rows) {
 		p, err := account.ReadPolicy(row)
 		if err != nil {
@@ -406,7 +424,7 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 	if last.UndoUntil.IsZero() || !now.Add(margin).Before(last.UndoUntil) {
 		return 0, nil, ErrUndoOver
 	}
-	rows, err := d.ses.PolicyVersions(ctx)
+	rows, err := d.ses.PolicyVersions(ctx, last.Version-1, last.Version-1)
 	if err != nil {
 		return 0, nil, err
 	}

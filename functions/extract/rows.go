@@ -145,7 +145,7 @@ func (r *run) policies(ctx context.Context, out *set) error {
 	if err != nil {
 		return err
 	}
-	rows, err := ses.PolicyVersions(ctx)
+	rows, err := ses.PolicyVersions(ctx, 1, ses.Policy.Version)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (r *run) policyRows(ctx context.Context) ([]attr.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ses.PolicyVersions(ctx)
+	return ses.PolicyVersions(ctx, 1, ses.Policy.Version)
 }
 
 // act is an audit entry as a line has it.

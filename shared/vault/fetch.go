@@ -111,11 +111,11 @@ func (ses *Session) FactOpener(c Cohort) (func(SealedFact) (Fact, error), error)
 	}, nil
 }
 
-// PolicyVersions are the rows of all versions of the account's policy, the first one first.
-func (ses *Session) PolicyVersions(ctx context.Context) ([]attr.Item, error) {
-	keys := make([]attr.Item, ses.Policy.Version)
-	for i := range keys {
-		keys[i] = attr.Key(account.Partition(ses.Account), account.PolicyVersionKey(i+1))
+// PolicyVersions are the rows of versions of the account's policy, from one to another, the first one first.
+func (ses *Session) PolicyVersions(ctx context.Context, from, to int) ([]attr.Item, error) {
+	var keys []attr.Item
+	for version := max(1, from); version <= min(to, ses.Policy.Version); version++ {
+		keys = append(keys, attr.Key(account.Partition(ses.Account), account.PolicyVersionKey(version)))
 	}
 	var rows []attr.Item
 	for chunk := range slices.Chunk(keys, 100) {
