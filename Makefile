@@ -9,6 +9,7 @@ PORT      ?= 4566
 FLAVOUR   ?= arm64
 STAGE     ?= local
 T         ?= 30m
+SEQUENCES ?= 10000
 # Packages that are used by many goroutines at once; the race detector needs a C compiler.
 RACED     := ./shared/keyring ./shared/seal ./shared/pack ./shared/edge
 
@@ -76,7 +77,7 @@ verify: ## RECEIPTS=file|folder [RECORD=id] [KEY=keys.pem] [PROOF=file] [JSON=1]
 
 ##@ Tests
 
-.PHONY: test lint unit store oracle template e2e bench fuzz
+.PHONY: test lint unit store oracle template e2e model bench fuzz
 test: check-test $(LOCAL) ## everything that must pass, as CI runs it
 	@$(MAKE) lint
 	$(call title,unit tests$(comma) fuzz seeds and the store on DynamoDB Local)
@@ -118,6 +119,10 @@ template: synth ## the tests of the stack and of its templates
 e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
 	$(call title,end to end)
 	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
+
+model: ## [SEQUENCES=10000] [SEED=]: random sequences of 50 operations against a model; the seed of one that fails plays it again
+	@SUPPORTVAULT_SEED='$(SEED)' SUPPORTVAULT_SEQUENCES='$(SEQUENCES)' \
+		go -C functions test -count=1 -timeout 3h -v -run '^TestRandomSequencesAgainstAModel$$' .
 
 bench: check-test build-local ## [JSON=1] [ONLY=part]: what things cost, each beside a rival or a limit, in one table
 	@$(LOCAL) dynamodb -- env BENCH_JSON='$(if $(JSON),$(CURDIR)/.local/bench.json)' BENCH_ONLY='$(ONLY)' \

@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
@@ -476,3 +478,44 @@ func (c *conductor) end(name string) error {
 type attrString = types.AttributeValueMemberS
 
 func attrS(s string) types.AttributeValue { return attr.S(s) }
+
+// wholeChat is a chat from its beginning to its end.
+func wholeChat(id string, at time.Time, text string, tags string) []byte {
+	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"conversation.transcript","time":%[1]q,"kind":"chat","conversation":%[2]q,"ended":true,
+		"tags":[%[4]s],"subjects":[{"email":"%[2]s@example.com"}],"entries":[{"id":"1","time":%[1]q,"author":{"role":"visitor"},"text":%[3]q}]}]}`,
+		stamp(at), id, text, tags)
+}
+
+// once says of every id that it stands in one receipt, and of the receipts that they name nothing else but facts.
+func (r *road) once(t testing.TB, when string, ids []string) {
+	t.Helper()
+	var set bytes.Buffer
+	keys, err := r.purge.Chain.Export(context.Background(), "demo", &set)
+	if err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	named, stated := map[string]int{}, 0
+	if _, err := receipt.Verify(&set, keys, func(s receipt.Signed) error {
+		for _, part := range s.Receipt.What {
+			if part.Kind == "chat" {
+				stated += int(part.Records)
+			}
+		}
+		for _, id := range ids {
+			if _, _, ok := s.Find(id); ok {
+				named[id]++
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	for _, id := range ids {
+		if named[id] != 1 {
+			t.Fatalf("%s: %s stands in %d receipts", when, id, named[id])
+		}
+	}
+	if stated != len(ids) {
+		t.Errorf("%s: the receipts state %d records of %d", when, stated, len(ids))
+	}
+}

@@ -113,13 +113,26 @@ func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e
 				return row, false, nil
 			}
 		}
+		if !begin && (row.State == vault.Open || row.State == vault.Settling) && ses.MayBeOver(row) {
+			// Nothing brings back what is over, settled or not.
+			c, err := ses.Collect(ctx, row, nil)
+			switch {
+			case errors.Is(err, vault.ErrMoved):
+				continue
+			case errors.Is(err, vault.ErrUnreadable), errors.Is(err, vault.ErrDamaged): // settling ends it
+			case err != nil:
+				return row, false, err
+			case c.Over:
+				begin, row.State, row.Known = true, vault.Destroyed, c.KnownNow()
+			}
+		}
 		if row.State == vault.Destroyed && !e.Time.After(row.Known) {
 			return row, false, nil
 		}
 		if !begin {
 			return row, true, nil
 		}
-		if len(rows) > 0 && !rows[0].Known.IsZero() && len(e.Entries) == 0 {
+		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed) && len(e.Entries) == 0 {
 			return row, false, nil // a tag or a rating brings nothing back to life
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
@@ -147,11 +160,11 @@ func newest(rows []vault.Row) int {
 func choose(rows []vault.Row, e conversation.Event) (row vault.Row, begin bool) {
 	for i, r := range rows {
 		older := i+1 < len(rows)
-		if older && e.Time.Before(r.Since) && !e.Time.After(reopenable(rows[i+1])) {
+		if older && e.Time.Before(r.Since) && !e.Time.After(reopenable(rows[i+1], r.Since)) {
 			continue
 		}
 		over := (r.State == vault.Destroyed || !r.Hand.IsZero()) && e.Time.After(r.Known) ||
-			r.State == vault.Settled && len(e.Entries) > 0 && e.Time.After(reopenable(r))
+			r.State == vault.Settled && len(e.Entries) > 0 && e.Time.After(reopenable(r, r.Since))
 		switch {
 		case over && i == 0:
 			return r, true
@@ -164,12 +177,16 @@ func choose(rows []vault.Row, e conversation.Event) (row vault.Row, begin bool) 
 	return vault.Row{}, true
 }
 
-// reopenable is up to when a message still belongs to a life that is over.
-func reopenable(r vault.Row) time.Time {
-	if r.State == vault.Destroyed {
+// reopenable is up to when a message still belongs to a life that is over. One that is open beside a newer one was past its
+// time when that began: all that came before is its own.
+func reopenable(r vault.Row, newer time.Time) time.Time {
+	switch r.State {
+	case vault.Destroyed:
 		return r.Known
+	case vault.Settled:
+		return r.Known.Add(retention.Reopens(r.Kind))
 	}
-	return r.Known.Add(retention.Reopens(r.Kind))
+	return newer
 }
 
 // unmoved says whether the generation is still the one in which an event was just written, and sees to it that the

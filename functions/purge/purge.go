@@ -43,7 +43,7 @@ type run struct {
 	seen   map[string]bool
 	facts  []factsOf
 	hands  []attr.Item // the wishes of administrators that are fulfilled
-	// held says of a kind that something stays because it is held.
+	// held says of a kind that something that was over may stay, because it is held or open.
 	held map[retention.Kind]bool
 }
 
@@ -133,6 +133,7 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 			stays = true
 			continue
 		}
+		stays = stays || cohorts.MayHoldUpTo(c.Cohort) // if only something that is open, of which there is no cohort yet
 		if !stays {
 			until = vault.Latest(until, c.End)
 		}
@@ -417,6 +418,10 @@ func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
 		}
 		of := retention.CohortOf(vault.Latest(last, row.Active), p.Keeps(kind), p.Zone)
 		if !cohorts.DestroysAll(of) || cohorts.MayHold(of) {
+			// It may have been over when the policy changed, by a rule or in spite of a hold that nobody here can ask it about.
+			if slices.ContainsFunc(p.Ended, func(e retention.Ended) bool { return !row.Active.After(e.At) }) {
+				r.held[kind] = true
+			}
 			return nil
 		}
 		row.Known = vault.Latest(row.Known, last)

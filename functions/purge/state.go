@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -24,7 +23,7 @@ import (
 type factsOf struct {
 	vault.Cohort
 	keys  []attr.Item
-	bytes int64
+	bytes []int64
 }
 
 // listFacts lists the facts of a cohort; where none is left, the cohort's row goes.
@@ -35,7 +34,8 @@ func (r *run) listFacts(ctx context.Context, c vault.Cohort) error {
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.FactPartition(r.ses.Account, c.ID))},
 	}, func(item attr.Item) (bool, error) {
-		of.keys, of.bytes = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]}), of.bytes+int64(len(attr.GetB(item, "body")))
+		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
+		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
 		return true, nil
 	})
 	switch {
@@ -60,79 +60,97 @@ type lot struct {
 // most parts of a receipt; what an act has more of is several receipts.
 const parts = receipt.MaxParts - 100
 
-// state appends a receipt for every act of which something was found, before anything of it is deleted. What is appended
-// again, because a run was interrupted, has one already.
+// piece is one thing that was destroyed.
+type piece struct {
+	lot
+	vault.Ending
+	id     string
+	bytes  int64
+	awaits []string
+}
+
+// state appends receipts of all that was found, before anything of it is deleted, each record in one: what an interrupted run,
+// or another at the same time, has stated of an act is not stated again, and what came to an act after it was stated is.
 func (r *run) state(ctx context.Context) error {
-	lots := map[lot]*receipt.Lot{}
-	done := map[string]time.Time{} // by act
-	missing := map[string]map[string]int64{}
-	add := func(key lot, e vault.Ending, bytes int64, ids ...string) {
-		of := lots[key]
-		if of == nil {
-			of = &receipt.Lot{Part: receipt.Part{
-				Kind: key.kind, Cohort: key.cohort, Why: receipt.Why(key.why), Policy: key.policy, Rule: key.rule, Due: receipt.Due(e.Due, e.Due),
-			}}
-			lots[key] = of
-		}
-		if e.Due.Before(of.Due.From.Time) {
-			of.Due = receipt.Due(e.Due, of.Due.To.Time)
-		}
-		of.Due = receipt.Due(of.Due.From.Time, vault.Latest(of.Due.To.Time, e.Due))
-		of.Bytes, of.IDs = of.Bytes+bytes, append(of.IDs, ids...)
-		done[key.act] = vault.Latest(done[key.act], e.At)
-	}
+	var all []piece
 	for _, g := range r.gone {
-		e := g.Ending
-		if e.Act == "" {
-			continue // nobody could read it
-		}
-		key := lot{e.Act, g.Cohort, e.Rule, g.Kind, e.Why, e.Policy}
-		add(key, e, g.Bytes, vault.ID(g.ID, g.Incarnation))
-		for _, to := range g.Awaits {
-			if missing[e.Act+string(g.Kind)] == nil {
-				missing[e.Act+string(g.Kind)] = map[string]int64{}
-			}
-			missing[e.Act+string(g.Kind)][to]++
+		if e := g.Ending; e.Act != "" { // else nobody could read it
+			all = append(all, piece{lot{e.Act, g.Cohort, e.Rule, g.Kind, e.Why, e.Policy}, e, vault.ID(g.ID, g.Incarnation), g.Bytes, g.Awaits})
 		}
 	}
 	for _, f := range r.facts {
-		if f.Ending.Act == "" {
-			continue
+		if e := f.Ending; e.Act != "" {
+			for i, key := range f.keys {
+				all = append(all, piece{lot{e.Act, f.ID, "", retention.Fact, e.Why, e.Policy}, e, attr.GetS(key, "sk"), f.bytes[i], nil})
+			}
 		}
-		ids := make([]string, len(f.keys))
-		for i, key := range f.keys {
-			ids[i] = attr.GetS(key, "sk")
-		}
-		add(lot{f.Ending.Act, f.ID, "", retention.Fact, f.Ending.Why, f.Ending.Policy}, f.Ending, f.bytes, ids...)
 	}
-	order := slices.SortedFunc(maps.Keys(lots), func(a, b lot) int {
+	slices.SortFunc(all, func(a, b piece) int {
 		return cmp.Or(cmp.Compare(a.act, b.act), cmp.Compare(a.kind, b.kind), cmp.Compare(a.cohort, b.cohort), cmp.Compare(a.why, b.why),
-			cmp.Compare(a.rule, b.rule), cmp.Compare(a.policy, b.policy))
+			cmp.Compare(a.rule, b.rule), cmp.Compare(a.policy, b.policy), cmp.Compare(a.id, b.id))
 	})
-	for len(order) > 0 {
-		first, n := order[0], 0
-		for n < len(order) && order[n].act == first.act && order[n].kind == first.kind {
-			n++
+	for len(all) > 0 {
+		n := slices.IndexFunc(all, func(p piece) bool { return p.act != all[0].act || p.kind != all[0].kind })
+		if n < 0 {
+			n = len(all)
 		}
-		for i := 0; i*parts < n; i++ {
-			draft := receipt.Draft{Account: r.ses.Account, Act: kindOf(first.act), Done: done[first.act]}
-			for _, key := range order[i*parts : min(n, (i+1)*parts)] {
-				draft.What = append(draft.What, *lots[key])
-			}
-			if i == 0 {
-				of := missing[first.act+string(first.kind)]
-				for _, to := range slices.Sorted(maps.Keys(of)) {
-					draft.NotDelivered = append(draft.NotDelivered, receipt.Undelivered{Destination: to, Records: of[to]})
-				}
-			}
-			if _, err := r.Chain.Append(ctx, fmt.Sprintf("%s#%s#%d", first.act, first.kind, i), draft, nil); err != nil {
-				return err
-			}
-			r.report.Receipts++
+		if err := r.stateOf(ctx, all[:n]); err != nil {
+			return err
 		}
-		order = order[n:]
+		all = all[n:]
 	}
 	return nil
+}
+
+// stateOf states what was destroyed of a kind in an act.
+func (r *run) stateOf(ctx context.Context, left []piece) error {
+	name := left[0].act + "#" + string(left[0].kind)
+	for i := 0; len(left) > 0; i++ {
+		of, err := r.Chain.Append(ctx, fmt.Sprintf("%s#%d", name, i), r.draft(left), nil)
+		if err != nil {
+			return err
+		}
+		signed, err := r.Chain.Get(ctx, r.ses.Account, of.Number)
+		if err != nil {
+			return err
+		}
+		left = slices.DeleteFunc(left, func(p piece) bool {
+			_, _, ok := signed.Find(p.id)
+			return ok
+		})
+		r.report.Receipts++
+	}
+	return nil
+}
+
+// draft is what a receipt states of pieces in their order: as many as it has room for.
+func (r *run) draft(of []piece) receipt.Draft {
+	draft := receipt.Draft{Account: r.ses.Account, Act: kindOf(of[0].act)}
+	missing := map[string]int64{}
+	for i, p := range of {
+		if i == 0 || p.lot != of[i-1].lot {
+			if len(draft.What) == parts {
+				break
+			}
+			draft.What = append(draft.What, receipt.Lot{Part: receipt.Part{
+				Kind: p.kind, Cohort: p.cohort, Why: receipt.Why(p.why), Policy: p.policy, Rule: p.rule, Due: receipt.Due(p.Due, p.Due),
+			}})
+		}
+		to := &draft.What[len(draft.What)-1]
+		if p.Due.Before(to.Due.From.Time) {
+			to.Due = receipt.Due(p.Due, to.Due.To.Time)
+		}
+		to.Due = receipt.Due(to.Due.From.Time, vault.Latest(to.Due.To.Time, p.Due))
+		to.Bytes, to.IDs = to.Bytes+p.bytes, append(to.IDs, p.id)
+		draft.Done = vault.Latest(draft.Done, p.At)
+		for _, name := range p.awaits {
+			missing[name]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		draft.NotDelivered = append(draft.NotDelivered, receipt.Undelivered{Destination: name, Records: missing[name]})
+	}
+	return draft
 }
 
 // kindOf is what an act is called in its receipt.

@@ -100,10 +100,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err != nil {
 		return err
 	}
-	row.Known = vault.Latest(row.Known, c.KnownUntil().Time)
-	for _, e := range c.Events {
-		row.Known = vault.Latest(row.Known, e.Time.Time)
-	}
+	row.Known = c.KnownNow()
 	joined, err := ses.JoinCohorts(ctx, c.Anchor.Time, row.Kind, retention.Fact)
 	if err != nil {
 		return err
@@ -129,7 +126,9 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	row.Revision, row.Cohort, row.FactCohort = revision, cohort.ID, factCohort
-	ses.Stands(&row, c.Transcript)
+	if ses.Stands(&row, c.Transcript); c.Over {
+		row.SettledAt = c.Anchor.Time // or it would count as something new, that no earlier policy was over with
+	}
 	if row, err = h.commit(ctx, row, c.Anchor.Time, size); err != nil {
 		return err
 	}
@@ -275,7 +274,7 @@ func (h *Handler) end(ctx context.Context, ses *vault.Session, c vault.Conversat
 		return err // the policy has just changed: again, under the new one
 	}
 	row := c.Row
-	row.Known = vault.Latest(row.Known, vault.Latest(c.LastReceived(), c.KnownUntil().Time))
+	row.Known = vault.Latest(c.LastReceived(), c.KnownNow())
 	_, err = h.Store.End(ctx, f, []vault.Doomed{{Row: row, Ending: vault.Ending{
 		Act: f.Run + vault.Late, Why: retention.Retention, Due: c.Expires, Policy: int64(ses.Policy.Version), At: h.Store.Now(),
 	}}})

@@ -85,6 +85,14 @@ func (f InForce) MayHold(kind Kind, c Cohort, now time.Time) bool {
 	return !f.gone(kind, c) && slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.may(kind, c, now) })
 }
 
+// MayHoldUpTo says whether a hold can match anything of a cohort or of what was before it.
+func (f InForce) MayHoldUpTo(kind Kind, c Cohort, now time.Time) bool {
+	return slices.ContainsFunc(f.Holds, func(h Hold) bool {
+		h.To = ""
+		return h.may(kind, c, now)
+	})
+}
+
 // Held says whether a hold keeps a record: one that was set before it was over for good.
 func (f InForce) Held(it Item, now time.Time) bool {
 	it.Zone = f.Zone

@@ -115,6 +115,11 @@ func (c Cohorts) MayHold(cohort retention.Cohort) bool {
 	return !c.gone(cohort) && c.policy.MayHold(c.kind, cohort, c.opened)
 }
 
+// MayHoldUpTo says whether a hold can keep something of a cohort or of what was before it, of which there may be no cohort yet.
+func (c Cohorts) MayHoldUpTo(cohort retention.Cohort) bool {
+	return !c.gone(cohort) && c.policy.MayHoldUpTo(c.kind, cohort, c.opened)
+}
+
 // Begins says whether anything of a cohort can be over.
 func (c Cohorts) Begins(cohort retention.Cohort) bool {
 	return c.gone(cohort) || c.policy.Begins(c.kind, cohort, c.opened)

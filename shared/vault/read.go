@@ -165,6 +165,15 @@ func (c Conversation) View() conversation.View {
 	return v
 }
 
+// KnownNow is up to when everything is known, with what no settling has read yet.
+func (c Conversation) KnownNow() time.Time {
+	known := Latest(c.Known, c.KnownUntil().Time)
+	for _, e := range c.Events {
+		known = Latest(known, e.Time.Time)
+	}
+	return known
+}
+
 // LastReceived is when the newest of the events that await settling came in.
 func (c Conversation) LastReceived() time.Time {
 	var last time.Time

@@ -79,6 +79,15 @@ func (r Row) Moved(before Row) bool {
 	return r.Generation != before.Generation || r.State != before.State
 }
 
+// MayBeOver says whether an open row can be past its time, which only its content tells: it was last active when it was last
+// known to be, or later.
+func (ses *Session) MayBeOver(r Row) bool {
+	p := ses.Policy
+	return !ses.Now().Before(r.Active.Add(p.Shortest(r.Kind))) ||
+		!retention.CohortOf(r.Active, p.Keeps(r.Kind), p.Zone).End.After(p.Gone[r.Kind]) ||
+		slices.ContainsFunc(p.Ended, func(e retention.Ended) bool { return !r.Active.After(e.At) })
+}
+
 // WrapOwn makes the own key of a generation.
 func (ses *Session) WrapOwn(r Row, generation int64) []byte {
 	return ses.Key.Wrap(r.place(generation), keyring.NewKey())
