@@ -50,8 +50,8 @@ func (r *road) brief(t testing.TB, a admin.Created, n, days int) (ids []string) 
 	return ids
 }
 
-// kept are those of the two days that a policy of a day keeps.
-func kept(ids []string, days int) (kept []string) {
+// ofTwoDays are those of the two days that a policy of a day keeps.
+func ofTwoDays(ids []string, days int) (kept []string) {
 	for i, id := range ids {
 		if i%days < 2 {
 			kept = append(kept, id)
@@ -90,7 +90,7 @@ func benchRetention(t *testing.T) []row {
 			hidden++
 		}
 	}
-	if of := preview.Kinds[0].Hides; hidden != manyDays-2 || of.Records != manyRecords-len(kept(ids, manyDays)) {
+	if of := preview.Kinds[0].Hides; hidden != manyDays-2 || of.Records != manyRecords-len(ofTwoDays(ids, manyDays)) {
 		t.Fatalf("%d of %d days are hidden; the preview: %+v", hidden, manyDays, of)
 	}
 	var ours, theirs, oursUnits, theirsUnits, whole []float64
