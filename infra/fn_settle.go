@@ -22,6 +22,7 @@ func (v *vault) addSettle() {
 		},
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+			v.mayOnRows(v.control, []string{fenceRows}, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnRows(v.keys, []string{cohortRows}, "dynamodb:PutItem"),
 			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),

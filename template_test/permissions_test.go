@@ -113,6 +113,7 @@ var granted = map[string][]grant{
 	},
 	"settle": {
 		{on: "control", actions: readItems + "dynamodb:Query"},
+		{on: "control", actions: "dynamodb:UpdateItem dynamodb:ConditionCheckItem", when: fences},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:PutItem", when: cohorts},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},
