@@ -10,9 +10,14 @@
 //     policy made longer never brings it back. What only a change of the policy hides waits until the change cannot be
 //     undone any more;
 //  2. key: each such cohort loses its key, one small write. Nothing of it opens any more;
-//  3. rest: its conversations lose their own keys, then their items and objects go, then their places in the index.
-//     The row stays with the time up to which everything was known, so that late duplicates are recognised;
+//  3. rest: its conversations lose their own keys, as do those of other days that a rule or a cadence ends; what is held stays.
+//     Then all that has lost its keys is listed and stated in receipts, one for each act and kind, and only then its items and
+//     objects go, and its places in the index. The row stays with the time up to which everything was known, so that late
+//     duplicates are recognised;
 //  4. row: the cohort's row goes when a later run finds nothing left of it.
+//
+// What others destroy under the fence of a run, as it completes or because nobody settled it in time, the next run states. A run
+// takes the fence before it lists what it states: nobody can add to it any more.
 //
 // Open conversations that are past their time, because settling has not got to them or cannot, go in step 3 too. An
 // account whose policy is below the operator's floor is a mistake: it is reported and nothing of it destroyed.

@@ -6,6 +6,9 @@
 //	demo#   source#tawkto       up to two secrets, wrapped by the account key
 //	demo#   token#<id>          the SHA-256 of a bearer token's secret
 //	demo#link#<day>#   <id>     what a link opens, to whom, until when, and the SHA-256 of its secret
+//	demo#fence#        fence    how often what may be destroyed has changed, and which run may destroy
+//	demo#hold#         <id>     what a hold is about and who set it, sealed; what it matches is in the policy's row
+//	demo#hand#         <id>     a record that an administrator had destroyed and that can be brought back
 //	#accounts  demo             the list of accounts, for sweep and purge; no id begins with '#'
 package account
 

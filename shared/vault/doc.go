@@ -36,4 +36,19 @@
 // row's generation commits.
 //
 // A record names the generation whose own key sealed it; while a settling is under way the row has the keys of both.
+//
+// # What a policy asks
+//
+// A row says of its settled revision what rules, cadences and holds compare: marks (HMACs of source, department, tags and what
+// its subjects are known by), when it completes, which required destinations it awaits. Whoever has no key can tell by the row,
+// and nearly always by the index, when its time is over; package retention says how. Of an open conversation only who opens it can.
+//
+// # Destroying
+//
+//	fence: n, run                 n counts the changes of the policy and of holds, run is the purge that may destroy
+//	every removal of a key        is one transaction with the condition that n and run are still these
+//	a change, or a hold           raises n in its own transaction
+//
+// So nothing is destroyed by what was in force before. A destroyed row keeps its place in the index with the act in which it was
+// destroyed and why, until the act is stated in a receipt and its items are deleted.
 package vault
