@@ -276,16 +276,14 @@ func (m *ideal) settle(l *life, now time.Time) {
 	}
 }
 
-// change puts another policy in force. What is over for good within the margin in which nobody changes anything goes by the one
-// before.
+// change puts another policy in force.
 func (m *ideal) change(next regulation, now time.Time, undoing bool) {
-	const margin = time.Minute
-	m.pass(now.Add(margin))
+	m.pass(now)
 	waits := max(m.policy.wait, next.wait)
 	if m.policy.plan == retention.Enterprise && next.plan == retention.Standard {
 		waits = max(waits, 30*24*time.Hour)
 	}
-	m.waiting = slices.DeleteFunc(m.waiting, func(w waiting) bool { return !now.Add(margin).Before(w.until) })
+	m.waiting = slices.DeleteFunc(m.waiting, func(w waiting) bool { return !now.Before(w.until) })
 	m.undo = time.Time{}
 	if waits > 0 {
 		m.waiting = append(m.waiting, waiting{m.policy, now.Add(waits)})

@@ -194,7 +194,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(200, at("GET "+v1+"/retention/calendar", nil, query("kind=fact")))
 	answered(400, at("GET "+v1+"/retention/calendar", nil, nil))
 	answered(400, at("GET "+v1+"/policy", nil, query("version=1")))
-	answered(400, at("GET "+v1+"/policy/versions", nil, query("limit=1")))
+	answered(400, at("GET "+v1+"/policy/versions", nil, query("limit=0")))
 	p.Clock.Set(noon.AddDate(0, 0, 40))
 	var shown admin.Preview
 	if err := json.Unmarshal([]byte(answered(200, at("POST "+v1+"/policy/previews", nil, body(`{"retention":{"chat":"P30D"}}`)))), &shown); err != nil {

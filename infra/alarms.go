@@ -78,11 +78,23 @@ func (v *vault) alarmOnServerErrors() {
 	})
 }
 
-// alarmOnMissed is raised when a function that runs every hour did not run in two of them.
-func (v *vault) alarmOnMissed(scope constructs.Construct, name string, f awslambda.Function) {
+// logged is a metric that purge writes into its log, over an hour. Its function's invocations tell nothing: the queue and the drift
+// make some too.
+func (v *vault) logged(name, statistic string) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:     jsii.String("supportvault"),
+		MetricName:    jsii.String(name),
+		DimensionsMap: &map[string]*string{"Stage": jsii.String(string(v.props.Stage))},
+		Statistic:     jsii.String(statistic),
+		Period:        minutes(60),
+	})
+}
+
+// alarmOnMissed is raised when purge did not get through in two hours.
+func (v *vault) alarmOnMissed(scope constructs.Construct) {
 	v.alarm(scope, "MissedAlarm", awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("The function " + name + " missed two of its hourly runs: look at its schedule and at the throttles."),
-		Metric:             f.MetricInvocations(&awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes(60)}),
+		AlarmDescription:   jsii.String("The function purge missed two of its hourly runs: look at its schedule, its log and at the throttles."),
+		Metric:             v.logged("Purges", "Sum"),
 		EvaluationPeriods:  jsii.Number(2),
 		DatapointsToAlarm:  jsii.Number(2),
 		Threshold:          jsii.Number(1),
@@ -96,14 +108,8 @@ func (v *vault) alarmOnMissed(scope constructs.Construct, name string, f awslamb
 // nothing is known to be on time.
 func (v *vault) alarmOnOverdue(scope constructs.Construct) {
 	v.alarm(scope, "OverdueAlarm", awscloudwatch.AlarmProps{
-		AlarmDescription: jsii.String("Something was not destroyed two hours after it was due, or nobody looked: see the log of purge."),
-		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-			Namespace:     jsii.String("supportvault"),
-			MetricName:    jsii.String("OverdueSeconds"),
-			DimensionsMap: &map[string]*string{"Stage": jsii.String(string(v.props.Stage))},
-			Statistic:     jsii.String("Maximum"),
-			Period:        minutes(60),
-		}),
+		AlarmDescription:   jsii.String("Something was not destroyed two hours after it was due, or nobody looked: see the log of purge."),
+		Metric:             v.logged("OverdueSeconds", "Maximum"),
 		EvaluationPeriods:  jsii.Number(2),
 		DatapointsToAlarm:  jsii.Number(2),
 		Threshold:          jsii.Number(2 * 60 * 60),

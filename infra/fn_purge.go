@@ -49,6 +49,6 @@ func (v *vault) addPurge() {
 	v.consume(v.purgeQueue, f)
 	v.schedule(f, "Schedule", "rate(1 hour)", `{"action":"purge"}`)
 	v.schedule(f, "Drift", "rate(1 hour)", `{"action":"drift"}`) // what should be destroyed and is not
-	v.alarmOnMissed(f, "purge", f)
+	v.alarmOnMissed(f)
 	v.alarmOnOverdue(f)
 }

@@ -81,7 +81,7 @@ func (d *desk) closing(ctx context.Context, action string, kind letter.NewsKind,
 		}
 		return n
 	}
-	if _, _, err := d.put(ctx, action, change{from: p, after: after, rules: rules}, news, time.Time{}, now, reason); err != nil {
+	if _, _, err := d.put(ctx, action, change{from: p, after: after, rules: rules}, news, p.UndoUntil, now, reason); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, closureOf(closes, len(p.Expire(now).Holds)), nil

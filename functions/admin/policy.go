@@ -44,14 +44,16 @@ var (
 	ErrReason = fault.New(fault.Invalid, "reason_invalid", "A reason of 1 to 500 characters is needed.")
 )
 
-// margin is how much earlier than its end a wait counts as over for whoever wants to change the policy: a purge may have read
-// the policy as it was, and its clock may go before ours.
+// margin is how much earlier than its end a wait counts as over for whoever wants to undo something: the clock of a purge may
+// go before ours.
 const margin = time.Minute
 
 // maxEarlier bounds how many earlier policies a row remembers, maxEnded how many moments at which something ended.
 const (
 	maxEarlier = 50
 	maxEnded   = 200
+	// maxTerms bounds what a row says in bytes; an item has at most 400 KB.
+	maxTerms = 300 << 10
 )
 
 // maxReason is the most characters of a reason.
@@ -304,8 +306,8 @@ func (d *desk) change(ctx context.Context, next account.Policy, rules []vault.Ru
 	if err != nil {
 		return c, err
 	}
-	// What purge destroys at this moment by the policy before is gone under the one that follows.
-	c.after.InForce = from.Change(next.Policy, made, swept, now.Add(margin), max(0, c.waits-margin))
+	// Purge may be destroying by the policy before until this one is in force, and no longer: the fence sees to that.
+	c.after.InForce = from.Change(next.Policy, made, swept, now, c.waits)
 	return c, nil
 }
 
@@ -424,11 +426,11 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 	if last.UndoUntil.IsZero() || !now.Add(margin).Before(last.UndoUntil) {
 		return 0, nil, ErrUndoOver
 	}
-	rows, err := d.ses.PolicyVersions(ctx, last.Version-1, last.Version-1)
+	rows, err := d.ses.PolicyVersions(ctx, last.UndoTo, last.UndoTo)
 	if err != nil {
 		return 0, nil, err
 	}
-	i := slices.IndexFunc(rows, func(row attr.Item) bool { return int(attr.GetN(row, "version")) == last.Version-1 })
+	i := slices.IndexFunc(rows, func(row attr.Item) bool { return int(attr.GetN(row, "version")) == last.UndoTo })
 	if i < 0 {
 		return 0, nil, account.ErrRow
 	}
@@ -463,6 +465,12 @@ func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
 func (d *desk) put(ctx context.Context, action string, c change, news func(version int) letter.News, undo, now time.Time, reason string) (int, any, error) {
 	p := c.after
 	p.Version, p.UndoUntil = c.from.Version+1, undo
+	if p.UndoTo = c.from.Version; p.UndoUntil.Equal(c.from.UndoUntil) { // what only announces the end takes away no way back
+		p.UndoTo = c.from.UndoTo
+	}
+	if p.UndoUntil.IsZero() {
+		p.UndoTo = 0
+	}
 	p.By, p.At, p.Reason = "token:"+d.actor, now, ""
 	p.Sealed = d.ses.Key.Wrap(account.PolicyPlace(d.ses.Account, p.Version), []byte(reason))
 	var err error
@@ -512,6 +520,9 @@ func (d *desk) putInForce(ctx context.Context, from, p account.Policy, more ...t
 		delete(in.ExpressionAttributeValues, ":fence")
 	}
 	writes := append([]types.TransactWriteItem{{Put: in}, vault.MoveFence(d.Store.Tables.Control, d.ses.Account, from.Fence)}, more...)
+	if len(attr.GetS(item, "terms")) > maxTerms {
+		return ErrPolicyOften
+	}
 	return d.transact(ctx, writes, ErrPolicyMoved)
 }
 

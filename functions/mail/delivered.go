@@ -55,9 +55,6 @@ func (d *desk) delivered(ctx context.Context, row vault.Row, to mailbox.Destinat
 
 // deliveredAll is delivered of what a digest held.
 func (d *desk) deliveredAll(ctx context.Context, filed []mailbox.Filed, to mailbox.Destination) error {
-	if !slices.ContainsFunc(filed, func(f mailbox.Filed) bool { return slices.Contains(d.ses.Policy.Required[f.Kind], to.InLedger()) }) {
-		return nil
-	}
 	return together(ctx, len(filed), func(ctx context.Context, n int) error {
 		row, ok, err := d.ses.Row(ctx, filed[n].Record, filed[n].Incarnation)
 		if err != nil || !ok {

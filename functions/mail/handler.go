@@ -151,11 +151,12 @@ func (h *Handler) settled(ctx context.Context, ref vault.Reference) error {
 	var failures []error
 	for _, to := range wanted {
 		if to.When == mailbox.Settled {
-			if err = d.send(ctx, to, c); err == nil {
-				err = d.delivered(ctx, c.Row, to)
-			}
+			err = d.send(ctx, to, c)
 		} else {
 			err = d.file(ctx, to, c)
+		}
+		if err == nil { // an earlier revision may have been delivered already
+			err = d.delivered(ctx, c.Row, to)
 		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("destination %s: %w", to.Name, err))

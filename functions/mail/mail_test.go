@@ -17,7 +17,7 @@ import (
 
 func TestReadConfig(t *testing.T) {
 	all := map[string]string{
-		"RECORDS_TABLE": "r", "KEYS_TABLE": "k", "CONTROL_TABLE": "c", "OBJECTS_BUCKET": "o", "MAIL_QUEUE_URL": "q", "CONFIGURATION_SET": "s",
+		"RECORDS_TABLE": "r", "KEYS_TABLE": "k", "CONTROL_TABLE": "c", "OBJECTS_BUCKET": "o", "MAIL_QUEUE_URL": "q", "PURGE_QUEUE_URL": "p", "CONFIGURATION_SET": "s",
 		"API_URL": "https://0a1b2c3d.execute-api.us-east-2.amazonaws.com", "MAIL_FROM": "m@example.com", "AWS_ENDPOINT_URL": "",
 	}
 	set := func(t *testing.T, but map[string]string) {
@@ -32,7 +32,7 @@ func TestReadConfig(t *testing.T) {
 	t.Run("takes everything", func(t *testing.T) {
 		set(t, nil)
 		c, err := ReadConfig()
-		if err != nil || c.From != "m@example.com" || c.API != "https://0a1b2c3d.execute-api.us-east-2.amazonaws.com" || c.ConfigurationSet != "s" || c.QueueURL != "q" {
+		if err != nil || c.From != "m@example.com" || c.API != "https://0a1b2c3d.execute-api.us-east-2.amazonaws.com" || c.ConfigurationSet != "s" || c.QueueURL != "q" || c.PurgeQueueURL != "p" {
 			t.Errorf("%+v %v", c, err)
 		}
 	})

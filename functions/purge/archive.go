@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
+	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // archive puts the receipts that are not there yet where nobody can delete them, each under a name of its own. Put again, an
@@ -24,6 +26,15 @@ func (r *run) archive(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if r.fence == nil { // an earlier run may have got no further than its receipts
+		archived, err := r.ses.FenceArchived(ctx)
+		if err != nil || archived >= head.Head.Number {
+			return err
+		}
+	}
+	if _, err := r.hold(ctx); err != nil {
 		return err
 	}
 	for n := r.fence.Archived + 1; n <= head.Head.Number; n++ {
@@ -48,7 +59,8 @@ func (r *run) archive(ctx context.Context) error {
 	return nil
 }
 
-// extractsPartition and extractRuns are those of package extract: how long after its beginning an extract may still read.
+// extractsPartition and extractRuns are those of package extract: how long after its beginning, or after the end of its last turn,
+// an extract may still read.
 func extractsPartition(account string) string { return account + "#extract#" }
 
 const extractRuns = 3 * time.Hour
@@ -58,25 +70,28 @@ func (r *run) extracts(ctx context.Context) error {
 	if len(r.gone)+len(r.facts) == 0 {
 		return nil
 	}
-	first := r.Store.Now()
-	for _, g := range r.gone {
-		if !g.Since.IsZero() && g.Since.Before(first) {
-			first = g.Since
+	// holds says whether an extract may hold something that went: it ended after that began, and began before that was hidden.
+	holds := func(began, ended time.Time) bool {
+		for _, g := range r.gone {
+			hidden := g.Ending.Due
+			if !g.Hand.IsZero() && g.Hand.Before(hidden) {
+				hidden = g.Hand
+			}
+			if g.Since.Before(ended) && (began.Before(hidden) || g.Ending.Act == "") {
+				return true
+			}
 		}
-	}
-	for _, f := range r.facts {
-		if f.Start.Before(first) {
-			first = f.Start
-		}
+		return slices.ContainsFunc(r.facts, func(f factsOf) bool { return f.Start.Before(ended) && began.Before(f.Ending.Due) })
 	}
 	var jobs []attr.Item
 	err := r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, createdAt, reason"),
+		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, createdAt, busyUntil, reason"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: attr.Item{":pk": attr.S(extractsPartition(r.ses.Account))},
 	}, func(item attr.Item) (bool, error) {
 		// Where the bucket has forgotten the files already, there is nothing to delete.
-		if at := attr.GetTime(item, "createdAt"); first.Before(at.Add(extractRuns)) && r.Store.Now().Before(at.Add(48*time.Hour)) &&
+		at := attr.GetTime(item, "createdAt")
+		if holds(at, vault.Latest(at, attr.GetTime(item, "busyUntil")).Add(extractRuns)) && r.Store.Now().Before(at.Add(48*time.Hour)) &&
 			attr.GetS(item, "reason") != overlaps {
 			jobs = append(jobs, item)
 		}

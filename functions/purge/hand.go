@@ -15,14 +15,7 @@ import (
 
 // byHand takes the own keys of what administrators had destroyed, once it cannot be undone any more.
 func (r *run) byHand(ctx context.Context) error {
-	var wishes []attr.Item
-	err := r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HandPartition(r.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
-		wishes = append(wishes, item)
-		return true, nil
-	})
+	wishes, err := r.wishes(ctx, r.ses.Account)
 	if err != nil {
 		return err
 	}
@@ -35,6 +28,18 @@ func (r *run) byHand(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// wishes are the records that administrators of an account had destroyed and that are there yet.
+func (h *Handler) wishes(ctx context.Context, id string) (wishes []attr.Item, err error) {
+	err = h.Store.Query(ctx, &dynamodb.QueryInput{
+		TableName: &h.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HandPartition(id))},
+	}, func(item attr.Item) (bool, error) {
+		wishes = append(wishes, item)
+		return true, nil
+	})
+	return wishes, err
 }
 
 func (r *run) fulfil(ctx context.Context, wish attr.Item) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -122,6 +123,7 @@ func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) 
 	if err != nil {
 		return nil, err
 	}
+	h.metric(ctx, "purge ran", "Purges", "Count", 1)
 	if len(report.Failures) > 0 {
 		return nil, fmt.Errorf("%d failures; see the log", len(report.Failures)) // the function's error alarm
 	}
@@ -151,13 +153,32 @@ func (h *Handler) Purge(ctx context.Context, req Request) (Report, error) {
 		if req.Account != "" {
 			_, err = purge(req.Account)
 		} else {
-			err = h.Store.Accounts(ctx, purge)
+			err = h.shuffled(ctx, purge)
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return report, err
 		}
 	}
 	return report, nil
+}
+
+// shuffled hands out all accounts in another order each time: a run that does not get through lacks others than the one before.
+func (h *Handler) shuffled(ctx context.Context, each func(string) (bool, error)) error {
+	var all []string
+	err := h.Store.Accounts(ctx, func(account string) (bool, error) {
+		all = append(all, account)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, account := range all {
+		if more, err := each(account); err != nil || !more {
+			return err
+		}
+	}
+	return nil
 }
 
 // moves bounds how often a step begins again because the policy, or a hold, changed under it.

@@ -37,12 +37,12 @@ type run struct {
 	fence  *vault.Fence
 	// gone is what has lost its keys and is neither stated nor deleted yet, of this run and of those that were interrupted.
 	gone []vault.Doomed
-	// doomed counts what this pass has taken the keys of; full says that there was more.
-	doomed int
-	full   bool
-	seen   map[string]bool
-	facts  []factsOf
-	hands  []attr.Item // the wishes of administrators that are fulfilled
+	// doomed counts what this pass has taken the keys of, listed the facts that it has found; full says that there was more.
+	doomed, listed int
+	full           bool
+	seen           map[string]bool
+	facts          []factsOf
+	hands          []attr.Item // the wishes of administrators that are fulfilled
 	// held says of a kind that something that was over may stay, because it is held or open.
 	held map[retention.Kind]bool
 }
@@ -141,19 +141,19 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 			over = append(over, c)
 		}
 	}
-	if until.After(cohorts.Destroyed) {
-		if err := r.mark(ctx, kind, "until", until); err != nil {
-			return err
-		}
-	}
-	if len(over) == 0 {
+	if !until.After(cohorts.Destroyed) && len(over) == 0 {
 		return nil
 	}
-	going, err := r.goingOn(ctx, kind)
+	f, err := r.hold(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := r.hold(ctx)
+	if until.After(cohorts.Destroyed) {
+		if err := r.Store.Mark(ctx, f, kind, vault.DestroyedUntil, until); err != nil {
+			return err
+		}
+	}
+	going, err := r.goingOn(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -177,21 +177,6 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
-}
-
-// mark says up to when everything of a kind is destroyed, or swept; it never goes back.
-func (r *run) mark(ctx context.Context, kind retention.Kind, name string, until time.Time) error {
-	_, err := r.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &r.Store.Tables.Keys, Key: vault.DestroyedKeyItem(r.ses.Account, kind),
-		UpdateExpression:          aws.String("SET #until = :until"),
-		ConditionExpression:       aws.String("attribute_not_exists(#until) OR #until < :until"),
-		ExpressionAttributeNames:  map[string]string{"#until": name},
-		ExpressionAttributeValues: attr.Item{":until": attr.Time(until)},
-	})
-	if vault.IsConditionFailed(err) {
-		return nil
-	}
-	return err
 }
 
 // goingOn are the cohorts in which conversations stand that were settled there and go on again.
@@ -234,7 +219,7 @@ func (r *run) rest(ctx context.Context) error {
 
 // find takes the own keys of everything that is past its time and lists all that has lost its keys.
 func (r *run) find(ctx context.Context) error {
-	r.gone, r.facts, r.hands, r.doomed, r.full = nil, nil, nil, 0, false
+	r.gone, r.facts, r.hands, r.doomed, r.listed, r.full = nil, nil, nil, 0, 0, false
 	r.seen, r.held = map[string]bool{}, map[retention.Kind]bool{}
 	failures := []error{r.byHand(ctx)}
 	for _, kind := range retention.Conversations() {
@@ -424,6 +409,14 @@ func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
 			}
 			return nil
 		}
+		frozen, ok, err := r.Store.Freeze(ctx, row)
+		if err != nil || !ok {
+			return err
+		}
+		if again, err := r.Store.LastReceived(ctx, frozen); err != nil || again.After(last) {
+			return err // the next run sees what that makes of it
+		}
+		row = frozen
 		row.Known = vault.Latest(row.Known, last)
 		doomed = append(doomed, doom(row, retention.End{At: cohorts.DestroysAllFrom(of), Why: retention.Retention}))
 		return nil
@@ -436,14 +429,15 @@ func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
 func (r *run) last(ctx context.Context, well bool) error {
 	var failures []error
 	if well && len(r.ses.Policy.Ended) > 0 {
+		f, err := r.hold(ctx)
+		if err != nil {
+			return err
+		}
 		for _, kind := range kinds {
 			if !r.held[kind] {
-				failures = append(failures, r.mark(ctx, kind, "swept", r.ses.Opened()))
+				failures = append(failures, r.Store.Mark(ctx, f, kind, vault.SweptUntil, r.ses.Opened()))
 			}
 		}
 	}
-	if r.fence != nil {
-		failures = append(failures, r.archive(ctx))
-	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, r.archive(ctx))...)
 }

@@ -26,8 +26,12 @@ type factsOf struct {
 	bytes []int64
 }
 
-// listFacts lists the facts of a cohort; where none is left, the cohort's row goes.
+// listFacts lists the facts of a cohort, as many as there is room for; where none is left, the cohort's row goes.
 func (r *run) listFacts(ctx context.Context, c vault.Cohort) error {
+	if r.listed >= most {
+		r.full = true
+		return nil
+	}
 	of := factsOf{Cohort: c}
 	err := r.Store.Query(ctx, &dynamodb.QueryInput{
 		TableName: &r.Store.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, body"),
@@ -36,13 +40,17 @@ func (r *run) listFacts(ctx context.Context, c vault.Cohort) error {
 	}, func(item attr.Item) (bool, error) {
 		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
 		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
+		if r.listed+len(of.keys) >= most {
+			r.full = true
+			return false, nil
+		}
 		return true, nil
 	})
 	switch {
 	case err != nil:
 		return err
 	case len(of.keys) > 0:
-		r.facts = append(r.facts, of)
+		r.facts, r.listed = append(r.facts, of), r.listed+len(of.keys)
 	case r.Store.Now().Sub(c.DestroyedAt) >= grace:
 		return r.forget(ctx, c)
 	}
@@ -164,39 +172,42 @@ func kindOf(act string) receipt.Act {
 // clean deletes what is stated: items, objects, then the places in the index. It goes no faster than Pace, so that those who
 // write find their tables free.
 func (r *run) clean(ctx context.Context) error {
+	// Extracts first: what they hold is only known while it is in the list.
+	failures := []error{r.extracts(ctx)}
 	pace := pacer{rate: r.Pace}
-	group, within := errgroup.WithContext(ctx)
+	var group errgroup.Group // one that cannot be deleted does not keep the others
 	group.SetLimit(cmp.Or(r.Deleters, 8))
-	type deleted struct{ items, objects int }
+	type deleted struct {
+		vault.Destruction
+		err error
+	}
 	results := make([]deleted, len(r.gone))
 	for i, g := range r.gone {
-		if within.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			d, err := r.Store.DeleteItems(within, g.Row)
-			results[i] = deleted{d.Items, d.Objects}
-			return errors.Join(err, pace.wait(within, 1+d.Items))
+			d, err := r.Store.DeleteItems(ctx, g.Row)
+			results[i] = deleted{d, errors.Join(err, pace.wait(ctx, 1+d.Items))}
+			return nil
 		})
 	}
-	err := group.Wait()
+	_ = group.Wait() // their errors are in the results
 	for _, d := range results {
-		r.report.Items, r.report.Objects = r.report.Items+d.items, r.report.Objects+d.objects
+		r.report.Items, r.report.Objects = r.report.Items+d.Items, r.report.Objects+d.Objects
+		if failures = append(failures, d.err); d.err == nil {
+			r.report.Conversations++
+		}
 	}
-	if err != nil {
-		return err
-	}
-	r.report.Conversations += len(r.gone)
 	for _, f := range r.facts {
-		if err := r.Store.DeleteAll(ctx, r.Store.Tables.Records, f.keys); err != nil {
-			return err
+		err := r.Store.DeleteAll(ctx, r.Store.Tables.Records, f.keys)
+		if failures = append(failures, err, pace.wait(ctx, len(f.keys))); err == nil {
+			r.report.Facts, r.report.Items = r.report.Facts+len(f.keys), r.report.Items+len(f.keys)
 		}
-		if err := pace.wait(ctx, len(f.keys)); err != nil {
-			return err
-		}
-		r.report.Facts, r.report.Items = r.report.Facts+len(f.keys), r.report.Items+len(f.keys)
 	}
-	failures := []error{r.extracts(ctx)}
+	if err := errors.Join(append(failures, ctx.Err())...); err != nil {
+		return err // the wishes lead to what is left
+	}
 	for _, wish := range r.hands {
 		_, err := r.Store.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &r.Store.Tables.Control, Key: wish})
 		failures = append(failures, err)

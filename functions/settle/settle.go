@@ -46,8 +46,8 @@ func (h *Handler) Settle(ctx context.Context, ref vault.Reference) error {
 	if err != nil {
 		return err
 	}
-	if c.CohortOver {
-		return h.end(ctx, ses, c)
+	if c.CohortOver && c.Held {
+		return nil // it stays as it is
 	}
 	if !h.over(ses, c) {
 		return h.touch(ctx, row, c.Anchor.Time)
@@ -63,7 +63,7 @@ const quiet = 2 * time.Minute
 func (h *Handler) over(ses *vault.Session, c vault.Conversation) bool {
 	now := h.Store.Now()
 	idle := !now.Before(c.Anchor.Add(idleAfter(ses, c.Kind))) && !now.Before(c.LastReceived().Add(min(quiet, idleAfter(ses, c.Kind))))
-	return c.Ended() || idle || !now.Before(c.Expires) || c.State == vault.Settling
+	return c.Ended() || idle || !now.Before(c.Expires) || c.CohortOver || c.State == vault.Settling
 }
 
 // touch moves a conversation that is not over to where the sweep looks for it next; nothing else of the row changes.

@@ -52,8 +52,9 @@ type Policy struct {
 	retention.InForce
 	// Wait is how long what a change hides waits for its destruction.
 	Wait time.Duration
-	// UndoUntil is up to when this version can be undone; zero where it cannot.
+	// UndoUntil is up to when this version can be undone, and UndoTo the version to which that goes back; zero where it cannot.
 	UndoUntil time.Time
+	UndoTo    int
 	Start     minimise.Start
 	// Required are the destinations that a cadence waits for, by kind, as the copy ledger names them.
 	Required map[retention.Kind][]string
@@ -136,7 +137,7 @@ func (p Policy) Item() attr.Item {
 		item["regimes"] = attr.Strings(regimes)
 	}
 	if !p.UndoUntil.IsZero() {
-		item["undoUntil"] = attr.Time(p.UndoUntil)
+		item["undoUntil"], item["undoTo"] = attr.Time(p.UndoUntil), attr.N(p.UndoTo)
 	}
 	if len(p.Sealed) > 0 {
 		item["reasonSealed"] = attr.B(p.Sealed)
@@ -160,7 +161,7 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 		Version: int(attr.GetN(item, "version")), Start: minimise.Start(attr.GetS(item, "start")),
 		InForce: retention.InForce{Zone: zone}, SealedRules: attr.GetB(item, "rulesSealed"), Fence: attr.GetN(item, "fence"),
 		By: attr.GetS(item, "by"), At: attr.GetTime(item, "at"), Reason: attr.GetS(item, "reason"),
-		Sealed: attr.GetB(item, "reasonSealed"), UndoUntil: attr.GetTime(item, "undoUntil"),
+		Sealed: attr.GetB(item, "reasonSealed"), UndoUntil: attr.GetTime(item, "undoUntil"), UndoTo: int(attr.GetN(item, "undoTo")),
 	}
 	if err := p.readTerms(attr.GetS(item, "terms")); err != nil {
 		return Policy{}, err

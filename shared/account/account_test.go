@@ -86,7 +86,7 @@ func policy(t *testing.T) account.Policy {
 		Records: []string{"a-1"}, Marks: []retention.Mark{{9}},
 	}
 	return account.Policy{
-		Version: 3, Wait: 36 * time.Hour, UndoUntil: now.Add(36 * time.Hour), Sealed: []byte("wrapped"),
+		Version: 3, Wait: 36 * time.Hour, UndoUntil: now.Add(36 * time.Hour), UndoTo: 2, Sealed: []byte("wrapped"),
 		InForce: retention.InForce{
 			Policy: retention.Policy{Plan: retention.Enterprise, Shortened: map[retention.Kind]retention.Period{
 				retention.Chat: {Months: 1, Days: 3}, retention.Fact: {Months: 12},
@@ -183,9 +183,15 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"something gone that is a text", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","gone":{"chat":"all"}}`) }},
 		{"something gone of an unknown kind", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","gone":{"fax":1}}`) }},
 		{"something that ended without a moment", func(row attr.Item) {
-			row["terms"] = attr.S(`{"plan":"standard","ended":[{"at":0,"policies":[{"plan":"standard"}]}]}`)
+			row["terms"] = attr.S(`{"plan":"standard","oncePolicies":[{"plan":"standard"}],"ended":[{"at":0,"policies":[0]}]}`)
 		}},
 		{"something that ended under no policy", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","ended":[{"at":1,"policies":[]}]}`) }},
+		{"something that ended under a policy that is not there", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","ended":[{"at":1,"policies":[0]}]}`)
+		}},
+		{"something that ended under a hold that is not there", func(row attr.Item) {
+			row["terms"] = attr.S(`{"plan":"standard","oncePolicies":[{"plan":"standard"}],"ended":[{"at":1,"policies":[0],"holds":[1]}]}`)
+		}},
 		{"a hold of nothing", func(row attr.Item) { row["terms"] = attr.S(`{"plan":"standard","holds":[{"id":"a","since":1}]}`) }},
 		{"a hold without a name", func(row attr.Item) {
 			row["terms"] = attr.S(`{"plan":"standard","holds":[{"id":"","since":1,"kinds":["chat"]}]}`)

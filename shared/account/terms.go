@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
-// The form in which a row keeps what is in force: times in milliseconds since 1970, marks in base 64.
+// The form in which a row keeps what is in force: times in milliseconds since 1970, marks in base 64. What ended names its policies
+// and holds by their places in two lists, where each stands once.
 type (
 	termsRow struct {
 		policyRow
@@ -21,6 +23,9 @@ type (
 		Ended        []endedRow                  `json:"ended,omitzero"`
 		Holds        []holdRow                   `json:"holds,omitzero"`
 		Closes       int64                       `json:"closes,omitzero"`
+		// Once are the policies and holds of what ended.
+		OncePolicies []policyRow `json:"oncePolicies,omitzero"`
+		OnceHolds    []holdRow   `json:"onceHolds,omitzero"`
 	}
 	policyRow struct {
 		Plan      retention.Plan                       `json:"plan"`
@@ -44,9 +49,9 @@ type (
 	}
 	endedRow struct {
 		At       int64                    `json:"at"`
-		Policies []policyRow              `json:"policies"`
+		Policies []int                    `json:"policies"`
 		Gone     map[retention.Kind]int64 `json:"gone,omitzero"`
-		Holds    []holdRow                `json:"holds,omitzero"`
+		Holds    []int                    `json:"holds,omitzero"`
 	}
 	holdRow struct {
 		ID      string           `json:"id"`
@@ -82,9 +87,12 @@ func (p Policy) terms() string {
 		row.Earlier = append(row.Earlier, earlierRow{rowOf(e.Policy), milli(e.Until)})
 	}
 	for _, e := range p.Ended {
-		ended := endedRow{At: milli(e.At), Gone: millis(e.Gone), Holds: holdRows(e.Holds)}
+		ended := endedRow{At: milli(e.At), Gone: millis(e.Gone)}
 		for _, p := range e.Policies {
-			ended.Policies = append(ended.Policies, rowOf(p))
+			ended.Policies = append(ended.Policies, once(&row.OncePolicies, rowOf(p)))
+		}
+		for _, h := range holdRows(e.Holds) {
+			ended.Holds = append(ended.Holds, once(&row.OnceHolds, h))
 		}
 		row.Ended = append(row.Ended, ended)
 	}
@@ -93,6 +101,15 @@ func (p Policy) terms() string {
 		panic(err) // names, numbers and bytes always marshal
 	}
 	return string(b)
+}
+
+// once is the place of something in a list in which it stands once.
+func once[T any](list *[]T, v T) int {
+	i := slices.IndexFunc(*list, func(other T) bool { return reflect.DeepEqual(other, v) })
+	if i < 0 {
+		i, *list = len(*list), append(*list, v)
+	}
+	return i
 }
 
 func rowOf(p retention.Policy) policyRow {
@@ -152,20 +169,32 @@ func (p *Policy) readTerms(s string) error {
 		}
 		p.Earlier = append(p.Earlier, earlier)
 	}
+	holds, err := readHolds(row.OnceHolds)
+	if err != nil {
+		return err
+	}
+	policies := make([]retention.Policy, len(row.OncePolicies))
+	for i, of := range row.OncePolicies {
+		if policies[i], err = of.read(); err != nil {
+			return err
+		}
+	}
 	for _, e := range row.Ended {
 		ended := retention.Ended{At: instant(e.At)}
 		if ended.Gone, err = instants(e.Gone); err != nil {
 			return err
 		}
-		if ended.Holds, err = readHolds(e.Holds); err != nil {
-			return err
-		}
-		for _, row := range e.Policies {
-			policy, err := row.read()
-			if err != nil {
-				return err
+		for _, i := range e.Holds {
+			if i < 0 || i >= len(holds) {
+				return fmt.Errorf("%w: what ended", ErrRow)
 			}
-			ended.Policies = append(ended.Policies, policy)
+			ended.Holds = append(ended.Holds, holds[i])
+		}
+		for _, i := range e.Policies {
+			if i < 0 || i >= len(policies) {
+				return fmt.Errorf("%w: what ended", ErrRow)
+			}
+			ended.Policies = append(ended.Policies, policies[i])
 		}
 		if e.At == 0 || len(ended.Policies) == 0 {
 			return fmt.Errorf("%w: what ended", ErrRow)

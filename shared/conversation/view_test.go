@@ -179,7 +179,7 @@ func TestViewHasTheFieldsThatAreDocumented(t *testing.T) {
 		of   reflect.Type
 		want string
 	}{
-		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt title status subjects department tags rating entries"},
+		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status subjects department tags rating entries"},
 		{"a subject", reflect.TypeFor[conversation.Subject](), "name email phone visitorId customId"},
 		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private"},
 		{"an author", reflect.TypeFor[conversation.Author](), "role name"},

@@ -156,7 +156,7 @@ func TestParticipantsAreNotNamed(t *testing.T) {
 func canary() conversation.View {
 	return conversation.View{
 		ID: "abcdefghijklmnopqrstuvwxyz234567-1", Kind: retention.Ticket, State: conversation.Settled, Source: "canonical",
-		Conversation: "+4930canary", Incarnation: 1, Revision: 2, StartedAt: noon, EndedAt: &noon, SettledAt: &noon, ExpiresAt: noon,
+		Conversation: "+4930canary", Incarnation: 1, Revision: 2, StartedAt: noon, EndedAt: &noon, SettledAt: &noon, ExpiresAt: noon, Held: true,
 		Title: "Parcel of Canary Example", Status: conversation.StatusSolved, Department: "Canary's team", Tags: []string{"vip", "canary@example.com"},
 		Subjects: []conversation.Subject{{Name: "Canary Example", Email: "canary@example.com", Phone: "+49 30 555 0100", VisitorID: "canary", CustomID: "canary-1"}},
 		Rating:   new(4),

@@ -42,6 +42,11 @@ func (ses *Session) Drift(ctx context.Context, kind retention.Kind) (Drift, erro
 		// What an earlier policy ended has the end of its day for its time, which may be long before that policy was in force.
 		d.OverdueSeconds = max(d.OverdueSeconds, int64(now.Sub(Latest(at, ses.Policy.At)).Seconds()))
 	}
+	if kind != retention.Fact {
+		if err := ses.openDrift(ctx, kind, cohorts, due); err != nil {
+			return d, err
+		}
+	}
 	for _, c := range cohorts.List {
 		if !c.Destroyed() && !cohorts.policy.Closed(now) && now.Before(c.Cohort.Expires(ses.Policy.Keeps(kind))) {
 			first(&d.KeepsFrom, c.Start)
@@ -89,6 +94,35 @@ func (ses *Session) Drift(ctx context.Context, kind retention.Kind) (Drift, erro
 		}
 	}
 	return d, nil
+}
+
+// openDrift looks at what is open, or was while it was destroyed. When something last came in counts, as for purge.
+func (ses *Session) openDrift(ctx context.Context, kind retention.Kind, cohorts Cohorts, due func(time.Time)) error {
+	var places []Place
+	err := ses.store.Listed(ctx, Range{Listing: OpenListing(ses.Account, kind)}, func(l Listed) (bool, error) {
+		of := retention.CohortOf(l.At, ses.Policy.Keeps(kind), ses.Policy.Zone)
+		if l.State != Destroyed && cohorts.DestroysAll(of) && !cohorts.MayHold(of) {
+			places = append(places, l.Place)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := ses.RowsAt(ctx, places)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		last, err := ses.store.LastReceived(ctx, r)
+		if err != nil {
+			return err
+		}
+		if of := retention.CohortOf(Latest(last, r.Active), ses.Policy.Keeps(kind), ses.Policy.Zone); cohorts.DestroysAll(of) && !cohorts.MayHold(of) {
+			due(cohorts.DestroysAllFrom(of))
+		}
+	}
+	return nil
 }
 
 func (ses *Session) anyFact(ctx context.Context, c Cohort) (bool, error) {

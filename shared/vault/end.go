@@ -64,14 +64,28 @@ var ErrFence = errors.New("vault: the fence has moved")
 
 // TakeFence takes the fence of an account for a run, under the policy that was read. Whoever held it can destroy nothing more.
 func (ses *Session) TakeFence(ctx context.Context, run string) (Fence, error) {
+	return ses.takeFence(ctx, run, "attribute_not_exists(#n) OR #n = :n")
+}
+
+func (ses *Session) takeFence(ctx context.Context, run, condition string) (Fence, error) {
 	n := ses.Policy.Fence
-	out, err := ses.store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &ses.store.Tables.Control, Key: fenceKey(ses.Account), ReturnValues: types.ReturnValueAllOld,
-		UpdateExpression:          aws.String("SET #run = :run, #n = :n"),
-		ConditionExpression:       aws.String("attribute_not_exists(#n) OR #n = :n"),
-		ExpressionAttributeNames:  map[string]string{"#run": "run", "#n": "n"},
-		ExpressionAttributeValues: attr.Item{":run": attr.S(run), ":n": attr.N(n)},
-	})
+	var out *dynamodb.UpdateItemOutput
+	var err error
+	for try := range conflicts { // the SDK does not repeat what a transaction is in the way of
+		out, err = ses.store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &ses.store.Tables.Control, Key: fenceKey(ses.Account), ReturnValues: types.ReturnValueAllOld,
+			UpdateExpression:          aws.String("SET #run = :run, #n = :n"),
+			ConditionExpression:       &condition,
+			ExpressionAttributeNames:  map[string]string{"#run": "run", "#n": "n"},
+			ExpressionAttributeValues: attr.Item{":run": attr.S(run), ":n": attr.N(n)},
+		})
+		if _, conflict := errors.AsType[*types.TransactionConflictException](err); !conflict {
+			break
+		}
+		if err := sleep(ctx, 10*time.Millisecond<<try); err != nil {
+			return Fence{}, err
+		}
+	}
 	if IsConditionFailed(err) {
 		return Fence{}, ErrFence
 	}
@@ -91,9 +105,15 @@ func (ses *Session) JoinFence(ctx context.Context) (Fence, error) {
 		return Fence{}, err
 	}
 	if attr.GetS(item, "run") == "" {
-		return ses.TakeFence(ctx, first)
+		f, err := ses.takeFence(ctx, first, "(attribute_not_exists(#n) OR #n = :n) AND attribute_not_exists(#run)")
+		if !errors.Is(err, ErrFence) {
+			return f, err
+		}
+		if item, err = ses.store.get(ctx, ses.store.Tables.Control, fenceKey(ses.Account)); err != nil {
+			return Fence{}, err
+		}
 	}
-	if attr.GetN(item, "n") != ses.Policy.Fence {
+	if attr.GetN(item, "n") != ses.Policy.Fence || attr.GetS(item, "run") == "" {
 		return Fence{}, ErrFence
 	}
 	return Fence{Account: ses.Account, Run: attr.GetS(item, "run"), N: ses.Policy.Fence, Archived: attr.GetN(item, "archived")}, nil
@@ -112,6 +132,24 @@ func MoveFence(control, id string, from int64) types.TransactWriteItem {
 	}}
 }
 
+// The marks of a kind: everything up to it is destroyed; nothing is left of what was over for good up to it.
+const (
+	DestroyedUntil = "until"
+	SweptUntil     = "swept"
+)
+
+// Mark moves a mark of a kind on; it never goes back.
+func (s *Store) Mark(ctx context.Context, f Fence, kind retention.Kind, mark string, until time.Time) error {
+	_, err := s.fenced(ctx, f, []types.Update{{
+		TableName: &s.Tables.Keys, Key: DestroyedKeyItem(f.Account, kind),
+		UpdateExpression:          aws.String("SET #until = :until"),
+		ConditionExpression:       aws.String("attribute_not_exists(#until) OR #until < :until"),
+		ExpressionAttributeNames:  map[string]string{"#until": mark},
+		ExpressionAttributeValues: attr.Item{":until": attr.Time(until)},
+	}})
+	return err
+}
+
 // Archived notes up to which receipt all are where nobody can delete them.
 func (s *Store) Archived(ctx context.Context, f Fence, number int64) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -124,6 +162,33 @@ func (s *Store) Archived(ctx context.Context, f Fence, number int64) error {
 		return nil // the next run does it again
 	}
 	return err
+}
+
+// FenceArchived is up to which receipt all are where nobody can delete them.
+func (ses *Session) FenceArchived(ctx context.Context) (int64, error) {
+	item, err := ses.store.get(ctx, ses.store.Tables.Control, fenceKey(ses.Account))
+	return attr.GetN(item, "archived"), err
+}
+
+// Freeze keeps an open conversation from taking in anything behind the back of who looks at it: who writes to it meanwhile opens
+// it again, and it is not destroyed. ok is false where it has moved.
+func (s *Store) Freeze(ctx context.Context, r Row) (frozen Row, ok bool, err error) {
+	if r.State != Open {
+		return r, true, nil
+	}
+	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Tables.Keys, Key: r.Key(), UpdateExpression: aws.String("SET #state = :settling"),
+		ConditionExpression:      aws.String("generation = :generation AND #state = :open"),
+		ExpressionAttributeNames: map[string]string{"#state": "state"},
+		ExpressionAttributeValues: attr.Item{
+			":generation": attr.N(r.Generation), ":open": attr.S(Open), ":settling": attr.S(Settling),
+		},
+	})
+	if IsConditionFailed(err) {
+		return r, false, nil
+	}
+	r.State = Settling
+	return r, err == nil, err
 }
 
 // EndCohort removes a cohort's key. ok is false where it has none any more.
