@@ -402,7 +402,7 @@ func (r *run) unsettled(ctx context.Context, kind retention.Kind) error {
 			return err
 		}
 		of := retention.CohortOf(vault.Latest(last, row.Active), p.Keeps(kind), p.Zone)
-		if !cohorts.DestroysAll(of) || cohorts.MayHold(of) {
+		if !cohorts.DestroysAll(of) || cohorts.MayHoldUpTo(of) { // its last activity may be of any day before
 			// It may have been over when the policy changed, by a rule or in spite of a hold that nobody here can ask it about.
 			if slices.ContainsFunc(p.Ended, func(e retention.Ended) bool { return !row.Active.After(e.At) }) {
 				r.held[kind] = true

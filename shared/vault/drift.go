@@ -101,7 +101,7 @@ func (ses *Session) openDrift(ctx context.Context, kind retention.Kind, cohorts 
 	var places []Place
 	err := ses.store.Listed(ctx, Range{Listing: OpenListing(ses.Account, kind)}, func(l Listed) (bool, error) {
 		of := retention.CohortOf(l.At, ses.Policy.Keeps(kind), ses.Policy.Zone)
-		if l.State != Destroyed && cohorts.DestroysAll(of) && !cohorts.MayHold(of) {
+		if l.State != Destroyed && cohorts.DestroysAll(of) && !cohorts.MayHoldUpTo(of) {
 			places = append(places, l.Place)
 		}
 		return true, nil
@@ -118,7 +118,7 @@ func (ses *Session) openDrift(ctx context.Context, kind retention.Kind, cohorts 
 		if err != nil {
 			return err
 		}
-		if of := retention.CohortOf(Latest(last, r.Active), ses.Policy.Keeps(kind), ses.Policy.Zone); cohorts.DestroysAll(of) && !cohorts.MayHold(of) {
+		if of := retention.CohortOf(Latest(last, r.Active), ses.Policy.Keeps(kind), ses.Policy.Zone); cohorts.DestroysAll(of) && !cohorts.MayHoldUpTo(of) {
 			due(cohorts.DestroysAllFrom(of))
 		}
 	}
