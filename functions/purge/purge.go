@@ -127,8 +127,9 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 	var over []vault.Cohort
 	stays := false // an older one: nothing after it counts as destroyed together with what is before
 	for _, c := range slices.Backward(cohorts.List) {
-		// Of a kind that is not stored any more today goes one by one: it may be stored again this afternoon.
-		today := c.End.After(now) && !r.ses.Policy.Closed(now)
+		// Of a kind that is not stored any more today goes one by one: it may be stored again this afternoon. Facts have no keys of
+		// their own, and are lost for such a day.
+		today := kind != retention.Fact && c.End.After(now) && !r.ses.Policy.Closed(now)
 		if !c.Destroyed() && (today || !cohorts.DestroysAll(c.Cohort) || cohorts.MayHold(c.Cohort)) {
 			stays = true
 			continue
