@@ -349,8 +349,10 @@ func object(body []byte) bool {
 
 // reasonOf is a reason without blanks around it.
 func reasonOf(said string) (string, error) {
-	said = strings.TrimSpace(said)
-	if n := utf8.RuneCountInString(said); n == 0 || n > maxReason {
+	if utf8.RuneCountInString(said) > maxReason {
+		return "", ErrReason
+	}
+	if said = strings.TrimSpace(said); said == "" {
 		return "", ErrReason
 	}
 	return said, nil
