@@ -981,6 +981,7 @@ func (w *theatre) purged() {
 		over, held := w.factsOver(c)
 		if of != retention.Fact {
 			over, held = w.model.cohort(of, c, now)
+			over = over && !c.End.After(now) // of a kind that is not stored any more, today goes one by one
 		}
 		if over && !held && !going[string(of)] && len(attr.GetB(item, "key")) > 0 {
 			w.wrong("there is the key of the %ss of %s\n%s", of, c.ID, w.about())
@@ -1124,17 +1125,20 @@ var zones = []string{"UTC", "Europe/Berlin", "America/New_York"}
 
 // Random sequences of 50 operations, from messages to killed purges, against a simple model: after each the same can be read, and
 // after each purge the same exists. SUPPORTVAULT_SEED is the first sequence, SUPPORTVAULT_SEQUENCES how many; without the latter
-// as many as there is time for.
+// as many as there is time for, from the first.
 func TestRandomSequencesAgainstAModel(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	defer slog.SetDefault(before)
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // there is little to keep, and much to forget
-	seed := uint64(time.Now().UnixNano()) % 1_000_000_000
+	most, _ := strconv.ParseUint(os.Getenv("SUPPORTVAULT_SEQUENCES"), 10, 64)
+	seed := uint64(1) // `make test` plays the same ones, so that what it says does not depend on the day
+	if most > 0 {
+		seed = uint64(time.Now().UnixNano()) % 1_000_000_000
+	}
 	if s := os.Getenv("SUPPORTVAULT_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	most, _ := strconv.ParseUint(os.Getenv("SUPPORTVAULT_SEQUENCES"), 10, 64)
 	deadline := time.Now().Add(30 * time.Second) // of two cores
 	var next, played atomic.Uint64
 	var failed atomic.Bool
