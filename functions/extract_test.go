@@ -27,6 +27,7 @@ import (
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/ledger"
+	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/sheet"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -192,6 +193,9 @@ func (r *road) filesOf(t testing.TB, bucket *vaulttest.Bucket, a admin.Created, 
 					t.Errorf("%s: %q: %v", f.Name, line, err)
 				}
 				records++
+			}
+			if f.Kind == "receipt" {
+				records-- // the head of the set is none
 			}
 		case ".csv":
 			rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
@@ -803,21 +807,27 @@ func TestExtractNamesWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-// Receipts are extracted as soon as there are any, whatever they say.
+// Receipts are extracted as soon as there are any, as a set that can be verified.
 func TestExtractTakesReceipts(t *testing.T) {
 	r := inMemory()
 	a := r.account(t, admin.Request{Account: "demo"})
-	row := attr.Key("demo#receipt#", "00000001")
-	row["at"], row["root"], row["count"] = attr.Time(noon), attr.B([]byte{1, 2}), attr.N(7)
-	row["why"], row["kinds"] = attr.Map(attr.Item{"cadence": attr.S("hourly")}), attr.Strings([]string{"chat"})
-	r.put(t, r.Tables.Control, row)
+	r.issue(t, "demo", 2)
+	r.issue(t, "demo", 1_200) // of which the leaves are rows of their own
 	j := r.job(t, a, "POST", "", 202)
 	r.work(t, endless)
 	j = r.job(t, a, "GET", j.ID, 200)
 	files := r.filesOf(t, r.files, a, j)
-	want := `{"at":"2026-11-21T12:00:00.000Z","count":7,"id":"00000001","kinds":["chat"],"root":"AQI=","why":{"cadence":"hourly"}}` + "\n"
-	if diff := cmp.Diff(want, string(files["receipts.ndjson"])); diff != "" {
+	keys, err := receipt.ParseKeys(files["receipts.pem"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{1, 2}, numbersOf(t, files["receipts.ndjson"], keys)); diff != "" {
 		t.Errorf("receipts (-want +got):\n%s", diff)
+	}
+	for _, f := range j.Files {
+		if want := map[string]int{"receipts.ndjson": 2, "receipts.pem": 0}; f.Kind == "receipt" && f.Records != want[f.Name] {
+			t.Errorf("%s counts %d records", f.Name, f.Records)
+		}
 	}
 	if files["chats.ndjson"] != nil || files["chats.csv"] != nil || files["facts.csv"] != nil {
 		t.Errorf("there are files of nothing: %+v", j.Files)

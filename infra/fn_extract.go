@@ -25,7 +25,7 @@ func (v *vault) addExtract(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
 			v.mayOnRows(v.control, []string{auditRows, extractRows, accountCopyRows, receiptRows}, "dynamodb:Query"),
-			v.mayOnRows(v.control, []string{extractRows}, "dynamodb:GetItem"),
+			v.mayOnRows(v.control, []string{extractRows, receiptRows}, "dynamodb:GetItem"),
 			v.mayOnRows(v.control, []string{auditRows, extractRows}, "dynamodb:PutItem"),
 			v.mayOnRows(v.control, []string{extractRows, accountCopyRows}, "dynamodb:UpdateItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),

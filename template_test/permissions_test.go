@@ -28,6 +28,7 @@ const (
 	jobs       = "rows of extracts"
 	jobsAudit  = "rows of extracts and audit rows"
 	jobsCopies = "rows of extracts and of copies of everything"
+	jobsGets   = "rows of extracts and receipts"
 	jobsReads  = "rows of extracts, of copies of everything, receipts and audit rows"
 	mailPuts   = "rows of digests, log, links and suppressed addresses"
 	mailKeeps  = "rows of copies and digests"
@@ -65,6 +66,7 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#hand#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                 wishes,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                fences,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fence#*","*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                  fencesJobs,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#extract#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                jobsGets,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                              receipts,
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","key","destroyedAt"]},"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:Attributes":"false","dynamodb:LeadingKeys":"false"}}`:       closes,
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","generation","awaits","delivered"]},"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:Attributes":"false","dynamodb:LeadingKeys":"false"}}`: delivers,
@@ -168,7 +170,7 @@ var granted = map[string][]grant{
 	"extract": {
 		{on: "control", actions: "dynamodb:BatchGetItem"},
 		{on: "control", actions: "dynamodb:Query", when: jobsReads},
-		{on: "control", actions: "dynamodb:GetItem", when: jobs},
+		{on: "control", actions: "dynamodb:GetItem", when: jobsGets},
 		{on: "control", actions: "dynamodb:PutItem", when: jobsAudit},
 		{on: "control", actions: "dynamodb:UpdateItem", when: jobsCopies},
 		{on: "extract-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},

@@ -21,7 +21,7 @@
 //	audit.ndjson                                      every audit entry
 //	copies.ndjson                                     what the copy ledger says of copies of everything, this one among
 //	                                                  them; copies of one conversation stand at GET …/copies
-//	receipts.ndjson                                   receipts of destruction, once there are any
+//	receipts.ndjson receipts.pem                      receipts of destruction, once there are any, as make verify takes them
 //	manifest.json                                     records, bytes and SHA-256 of each file, and what was left out
 //	SHA256SUMS                                        the same for `sha256sum -c`
 //

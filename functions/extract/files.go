@@ -37,6 +37,8 @@ func (f form) contentType() string {
 		return "application/x-ndjson"
 	case ".json":
 		return "application/json"
+	case ".pem":
+		return "application/x-pem-file"
 	case ".csv":
 		return "text/csv; charset=utf-8; header=present"
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -207,13 +208,38 @@ func (r *run) copies(ctx context.Context, out *set) error {
 	})
 }
 
-// receipts writes the receipts of destruction, once there are any.
+// receipts writes the set of receipts of destruction, once there are any, as `make verify` takes it: the head, the receipts, and
+// the public keys beside them.
 func (r *run) receipts(ctx context.Context, out *set) error {
-	return r.rows(ctx, r.job.Account+"#receipt#", func(item attr.Item) error {
-		v := plain(item)
-		v["id"] = attr.GetS(item, "sk")
-		return line(out, v)
-	})
+	c := chain.Chain{DB: r.Store.DB, Table: r.Store.Tables.Control, Now: r.Store.Now} // without a signer: this function signs nothing
+	to := &receiptLines{out: out}
+	keys, err := c.Export(ctx, r.job.Account, to)
+	if errors.Is(err, chain.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pem, err := keys.PEM()
+	if err != nil {
+		return err
+	}
+	return out.write(piece{forms: [3][]byte{1: pem}})
+}
+
+// receiptLines takes a set a line at a time. The first is the head's, which is no record.
+type receiptLines struct {
+	out  *set
+	head bool
+}
+
+func (to *receiptLines) Write(line []byte) (int, error) {
+	p := piece{forms: [3][]byte{line}}
+	if to.head {
+		p.records[0] = 1
+	}
+	to.head = true
+	return len(line), to.out.write(p)
 }
 
 // rows hands out the rows of a partition of the control table.

@@ -75,7 +75,7 @@ var kinds = []struct {
 	{"policy", lines("policies")},
 	{"audit", lines("audit")},
 	{"copy", lines("copies")},
-	{"receipt", lines("receipts")},
+	{"receipt", []form{{name: "receipts", ext: ".ndjson"}, {name: "receipts", ext: ".pem"}}},
 }
 
 func lines(name string) []form { return []form{{name: name, ext: ".ndjson"}} }
