@@ -5,15 +5,11 @@ package functions_test
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
+	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +30,8 @@ import (
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/receipt/receipttest"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/source/sourcetest"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
@@ -217,36 +215,16 @@ func (r *road) postAs(ctx context.Context, account admin.Created, source string,
 }
 
 // signed is the request by which a source sends a body.
-func (r *road) signed(account admin.Created, source string, body []byte) events.APIGatewayV2HTTPRequest {
-	headers := map[string]string{"content-type": "application/json"}
-	secret := []byte(account.Sources[source].Secret)
-	switch source {
-	case "tawkto":
-		mac := hmac.New(sha1.New, secret)
-		mac.Write(body)
-		headers["x-tawk-signature"] = hex.EncodeToString(mac.Sum(nil))
-	case "chatwoot":
-		ts := strconv.FormatInt(r.Clock.Now().Unix(), 10)
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(ts + "." + string(body)))
-		headers["x-chatwoot-timestamp"], headers["x-chatwoot-signature"] = ts, "sha256="+hex.EncodeToString(mac.Sum(nil))
-	case "zendesk":
-		ts := r.Clock.Now().UTC().Format(time.RFC3339)
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(ts + string(body)))
-		headers["x-zendesk-webhook-signature-timestamp"] = ts
-		headers["x-zendesk-webhook-signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	case "canonical":
-		ts := strconv.FormatInt(r.Clock.Now().Unix(), 10)
-		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(secret), "whsec_"))
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte("msg_1." + ts + "." + string(body)))
-		headers["webhook-id"], headers["webhook-timestamp"] = "msg_1", ts
-		headers["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+func (r *road) signed(account admin.Created, name string, body []byte) events.APIGatewayV2HTTPRequest {
+	d := source.Delivery{Header: http.Header{"Content-Type": {"application/json"}}, Query: url.Values{}, Body: body}
+	sourcetest.Sign(name, &d, account.Sources[name].Secret, r.Clock.Now())
+	headers := map[string]string{}
+	for key := range d.Header {
+		headers[strings.ToLower(key)] = d.Header.Get(key)
 	}
 	return events.APIGatewayV2HTTPRequest{
-		RouteKey: "POST /v1/webhooks/{account}/{source}", Headers: headers, Body: string(body),
-		PathParameters: map[string]string{"account": account.Account, "source": source},
+		RouteKey: "POST /v1/webhooks/{account}/{source}", Headers: headers, Body: string(d.Body), RawQueryString: d.Query.Encode(),
+		PathParameters: map[string]string{"account": account.Account, "source": name},
 	}
 }
 

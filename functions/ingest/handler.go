@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -62,7 +63,11 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if !ok {
 		return 0, nil, ErrSource
 	}
-	delivery := source.Delivery{Header: edge.Header(req), Body: body, Received: h.Store.Now()}
+	query, err := url.ParseQuery(req.RawQueryString)
+	if err != nil {
+		query = nil // no key is in it
+	}
+	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now()}
 	// What the tables do not answer in time goes to the queue, for which there must be time left.
 	tables, cancel := context.WithTimeout(ctx, tablesTimeout)
 	defer cancel()
@@ -74,6 +79,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
+	delivery.Settings = ses.Settings
 	secrets := make([]string, len(ses.Secrets))
 	for i, s := range ses.Secrets {
 		secrets[i] = s.Value

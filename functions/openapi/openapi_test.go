@@ -279,8 +279,11 @@ func TestOperationsAreComplete(t *testing.T) {
 
 func TestSourcesAreTheVaults(t *testing.T) {
 	d := openapitest.Read(t)
-	if diff := cmp.Diff(source.Names(), texts(d.At("/components/schemas/Source/enum"))); diff != "" {
-		t.Errorf("sources (-vault +description)\n%s", diff)
+	form := regexp.MustCompile(d.At("/components/schemas/Source/pattern").(string))
+	for _, name := range source.Names() {
+		if !form.MatchString(name) {
+			t.Errorf("%s is no source of the description", name)
+		}
 	}
 	var kinds []string
 	for _, kind := range retention.Conversations() {

@@ -3,7 +3,7 @@
 //
 //	demo#   policy              the policy in force
 //	demo#   policy#00000001     every version of it
-//	demo#   source#tawkto       up to two secrets, wrapped by the account key
+//	demo#   source#tawkto       up to two secrets and the settings, wrapped by the account key
 //	demo#   token#<id>          the SHA-256 of a bearer token's secret
 //	demo#link#<day>#   <id>     what a link opens, to whom, until when, and the SHA-256 of its secret
 //	demo#fence#        fence    how often what may be destroyed has changed, and which run may destroy
@@ -191,6 +191,17 @@ func ReadPolicy(item attr.Item) (Policy, error) {
 type Secret struct {
 	Value string    `json:"value"`
 	Until time.Time `json:"until,omitzero"`
+}
+
+// SourceSettings are what an account chose for one of its sources.
+type SourceSettings struct {
+	// Hosts are from where files are fetched beside the sender's own: names, or *.names for all below.
+	Hosts []string `json:"hosts,omitzero"`
+}
+
+// SettingsPlace is the place for which a source's settings are wrapped.
+func SettingsPlace(account, source string) string {
+	return SecretsPlace(account, source) + "\x00settings"
 }
 
 // SecretsPlace is the place for which a source's secrets are wrapped.

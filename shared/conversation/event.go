@@ -42,6 +42,8 @@ type Attachment struct {
 	Name  string `json:"name,omitzero"`
 	Type  string `json:"type,omitzero"`
 	Bytes int64  `json:"bytes,omitzero"`
+	// URL is from where the file can be fetched. It may open the file to anybody, so nothing that is stored or answered has it.
+	URL string `json:"url,omitzero"`
 }
 
 // Entry is one message, note or system line.

@@ -44,6 +44,11 @@ var canonical = Adapter{
 	Given: func(secret string) bool {
 		return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
 	},
+	Setup: []string{
+		"In your own integration: POST each delivery to {url}",
+		"Sign it as Standard Webhooks do, with the secret {secret}",
+		"events/canonical.md has the format and curl lines; the vault serves its JSON Schema at /v1/canonical.schema.json.",
+	},
 }
 
 // CanonicalSchema is the JSON Schema of a delivery. What it cannot say is that times lie in range: ErrTime.

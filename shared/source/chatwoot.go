@@ -33,7 +33,15 @@ import (
 //
 // Taken are only the fields of the types below: nothing of the browser, the page, custom attributes or pictures, and not the
 // pubsub_token, which opens the visitor's session.
-var chatwoot = Adapter{Verify: verifyChatwoot, Adapt: adaptChatwoot}
+var chatwoot = Adapter{
+	Verify: verifyChatwoot, Adapt: adaptChatwoot,
+	Setup: []string{
+		"In Chatwoot 4.11.2 or later: Settings → Integrations → Webhooks → Add new webhook.",
+		"Webhook URL: {url}",
+		"Events: conversation created, status changed, updated; message created, updated.",
+		"Secret: Chatwoot shows it after saving; give it to the vault.",
+	},
+}
 
 func verifyChatwoot(d Delivery, secrets []string) error {
 	text, reason := header(d.Header, "X-Chatwoot-Signature")

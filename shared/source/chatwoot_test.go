@@ -9,9 +9,82 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/strictjson"
 )
+
+var _ = describe("chatwoot", traits{
+	names: []string{
+		"message_created", "message_updated", "conversation_created", "conversation_status_changed", "conversation_resolved",
+		"conversation_opened", "conversation_updated", "automation_event.conversation_created",
+		"automation_event.conversation_resolved", "automation_event.conversation_opened",
+		"automation_event.conversation_updated", "automation_event.message_created", "contact_created", "contact_updated",
+		"conversation_typing_on", "conversation_typing_off", "inbox_created", "inbox_updated", "macro.executed",
+		"webwidget_triggered", "other",
+	},
+	kinds:     []retention.Kind{retention.Chat},
+	nameField: "event", signature: "X-Chatwoot-Signature", stamp: "X-Chatwoot-Timestamp",
+	uses: func(of func(name string) map[string]use) {
+		text, object, list := use{takes: "s"}, use{takes: "o"}, use{takes: "a"}
+		id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
+		person := func(at string, m map[string]use, id bool) {
+			m[at] = object
+			for _, field := range []string{"type", "name", "email", "phone_number"} {
+				m[at+"."+field] = text
+			}
+			if id {
+				m[at+".id"], m[at+".identifier"] = maybeID, maybeID
+			}
+		}
+		about := func(at string, m map[string]use, assignee bool) {
+			m[at+"id"], m[at+"labels"], m[at+"labels.*"] = id, list, text
+			m[at+"meta"], m[at+"meta.team"], m[at+"meta.team.name"] = object, object, text
+			person(at+"meta.sender", m, true)
+			person(at+"meta.assignee", m, assignee)
+		}
+		message := func(at string, m map[string]use, senderID bool) {
+			m[at+"id"], m[at+"created_at"], m[at+"message_type"] = id, id, maybeID
+			m[at+"content"], m[at+"private"] = text, use{takes: "b"}
+			m[at+"attachments"], m[at+"attachments.*"] = list, object
+			m[at+"attachments.*.file_type"], m[at+"attachments.*.data_url"] = text, text
+			m[at+"attachments.*.file_size"] = use{takes: "n"}
+			person(at+"sender", m, senderID)
+		}
+		of("contact_updated")
+		of("conversation_typing_on")
+
+		m := of("message_created")
+		message("", m, true)
+		m["conversation"] = use{takes: "o", required: true}
+		about("conversation.", m, false)
+
+		m = of("message_updated")
+		m["conversation"], m["conversation.id"] = use{takes: "o", required: true}, id
+		m["conversation.updated_at"] = maybeID
+		const attributes = "content_attributes"
+		m[attributes], m[attributes+".submitted_values"] = use{takes: anything}, use{takes: anything}
+		m[attributes+".submitted_values.csat_survey_response"] = object
+		m[attributes+".submitted_values.csat_survey_response.rating"] = maybeID
+
+		for _, name := range []string{"conversation_created", "automation_event.conversation_created"} {
+			m = of(name)
+			about("", m, true)
+			m["messages"], m["messages.*"], m["status"], m["created_at"] = list, object, text, id
+			message("messages.*.", m, false)
+			m["messages.*.updated_at"] = maybeID
+		}
+		for _, name := range []string{"conversation_status_changed", "conversation_updated"} {
+			m = of(name)
+			about("", m, true)
+			m["messages"], m["status"], m["updated_at"] = list, text, maybeID
+			m["changed_attributes"], m["changed_attributes.*"] = list, object
+			m["changed_attributes.*.status"] = object
+			m["changed_attributes.*.status.previous_value"] = use{takes: anything}
+		}
+
+	},
+})
 
 // chatwootMessage is a delivery of one message with the fields given, beside those that every message has.
 func chatwootMessage(fields string) string {

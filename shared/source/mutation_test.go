@@ -27,164 +27,24 @@ type use struct {
 
 const anything = "snboa"
 
-// nameFields is where a source's deliveries have the name of what they are.
-var nameFields = map[string]string{"canonical": "events.*.type", "chatwoot": "event", "tawkto": "event", "zendesk": "type"}
-
-// uses says of every field that an adapter looks at what it may be, by the source and the name of the event, and the path; a
-// star is any element. What is not listed must not matter at all.
-var uses = func() map[string]map[string]use {
-	text, object, list := use{takes: "s"}, use{takes: "o"}, use{takes: "a"}
-	id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
-	person := func(at string, m map[string]use, id bool) {
-		m[at] = object
-		for _, field := range []string{"type", "name", "email", "phone_number"} {
-			m[at+"."+field] = text
-		}
-		if id {
-			m[at+".id"], m[at+".identifier"] = maybeID, maybeID
-		}
-	}
-	about := func(at string, m map[string]use, assignee bool) {
-		m[at+"id"], m[at+"labels"], m[at+"labels.*"] = id, list, text
-		m[at+"meta"], m[at+"meta.team"], m[at+"meta.team.name"] = object, object, text
-		person(at+"meta.sender", m, true)
-		person(at+"meta.assignee", m, assignee)
-	}
-	message := func(at string, m map[string]use, senderID bool) {
-		m[at+"id"], m[at+"created_at"], m[at+"message_type"] = id, id, maybeID
-		m[at+"content"], m[at+"private"] = text, use{takes: "b"}
-		m[at+"attachments"], m[at+"attachments.*"] = list, object
-		m[at+"attachments.*.file_type"], m[at+"attachments.*.data_url"] = text, text
-		m[at+"attachments.*.file_size"] = use{takes: "n"}
-		person(at+"sender", m, senderID)
-	}
+// uses are what the adapters do with every field, by the source and the name of the event, and the path; a star is any
+// element.
+func uses() map[string]map[string]use {
 	all := map[string]map[string]use{}
-	of := func(source, name string) map[string]use {
-		key := source + " " + name
-		if all[key] == nil {
-			all[key] = map[string]use{nameFields[source]: {takes: "s", required: true}}
-		}
-		return all[key]
-	}
-	for _, name := range []string{"chat:start", "chat:end"} {
-		maps.Copy(of("tawkto", name), map[string]use{
-			"chatId": id, "time": id, "visitor": object, "visitor.name": text, "visitor.email": text,
-			"message": object, "message.text": text, "message.type": text, "message.sender": object, "message.sender.type": text,
+	for source, t := range described {
+		t.uses(func(name string) map[string]use {
+			key := source + " " + name
+			if all[key] == nil {
+				all[key] = map[string]use{}
+				if t.nameField != "" {
+					all[key][t.nameField] = use{takes: "s", required: true}
+				}
+			}
+			return all[key]
 		})
 	}
-	maps.Copy(of("tawkto", "chat:transcript_created"), map[string]use{
-		"time": id, "chat": {takes: "o", required: true}, "chat.id": id, "chat.visitor": object, "chat.visitor.name": text,
-		"chat.visitor.email": text, "chat.messages": list, "chat.messages.*": {takes: "o", required: true, optional: true},
-		"chat.messages.*.sender": object, "chat.messages.*.sender.t": text, "chat.messages.*.sender.n": text,
-		"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id,
-	})
-	maps.Copy(of("tawkto", "ticket:create"), map[string]use{
-		"time": id, "requester": object, "requester.name": text, "requester.email": text, "requester.type": text,
-		"ticket": {takes: "o", required: true}, "ticket.id": id, "ticket.subject": text, "ticket.message": text,
-	})
-	of("chatwoot", "contact_updated")
-	of("chatwoot", "conversation_typing_on")
-
-	m := of("chatwoot", "message_created")
-	message("", m, true)
-	m["conversation"] = use{takes: "o", required: true}
-	about("conversation.", m, false)
-
-	m = of("chatwoot", "message_updated")
-	m["conversation"], m["conversation.id"] = use{takes: "o", required: true}, id
-	m["conversation.updated_at"] = maybeID
-	const attributes = "content_attributes"
-	m[attributes], m[attributes+".submitted_values"] = use{takes: anything}, use{takes: anything}
-	m[attributes+".submitted_values.csat_survey_response"] = object
-	m[attributes+".submitted_values.csat_survey_response.rating"] = maybeID
-
-	for _, name := range []string{"conversation_created", "automation_event.conversation_created"} {
-		m = of("chatwoot", name)
-		about("", m, true)
-		m["messages"], m["messages.*"], m["status"], m["created_at"] = list, object, text, id
-		message("messages.*.", m, false)
-		m["messages.*.updated_at"] = maybeID
-	}
-	for _, name := range []string{"conversation_status_changed", "conversation_updated"} {
-		m = of("chatwoot", name)
-		about("", m, true)
-		m["messages"], m["status"], m["updated_at"] = list, text, maybeID
-		m["changed_attributes"], m["changed_attributes.*"] = list, object
-		m["changed_attributes.*.status"] = object
-		m["changed_attributes.*.status.previous_value"] = use{takes: anything}
-	}
-
-	of("zendesk", "messaging_ticket.message_added")
-	of("zendesk", "ticket.priority_changed")
-	of("zendesk", "ticket.soft_deleted")
-	of("zendesk", "other")
-	for _, name := range []string{
-		"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.tags_changed", "ticket.subject_changed",
-		"ticket.agent_assignment_changed",
-	} {
-		m = of("zendesk", name)
-		m["id"], m["time"], m["detail"], m["detail.id"] = id, id, use{takes: "o", required: true}, id
-		for _, field := range []string{"subject", "description", "status"} {
-			m["detail."+field] = text
-		}
-		m["detail.tags"], m["detail.tags.*"], m["detail.is_public"] = use{takes: "as"}, text, use{takes: "b"}
-		m["detail.requester_id"], m["detail.assignee_id"] = maybeID, maybeID
-		m["event"] = object
-		switch name {
-		case "ticket.created":
-			m["detail.submitter_id"] = maybeID
-		case "ticket.comment_added":
-			m["event"], m["event.comment"], m["event.comment.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
-			m["detail.created_at"] = use{takes: anything}
-			m["event.comment.body"], m["event.comment.is_public"] = text, use{takes: "b"}
-			m["event.comment.author"], m["event.comment.author.id"] = object, maybeID
-			m["event.comment.author.is_staff"], m["event.comment.author.name"] = use{takes: "b"}, text
-		case "ticket.status_changed":
-			m["event.current"], m["event.previous"] = use{takes: anything}, use{takes: anything}
-		case "ticket.subject_changed":
-			m["event.current"] = use{takes: anything}
-		}
-	}
-
-	needed, perhaps := use{takes: "s", required: true}, use{takes: "o", required: true, optional: true}
-	for _, name := range []string{
-		"other", "conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
-		"conversation.transcript",
-	} {
-		m = of("canonical", name)
-		m["version"], m["events"], m["events.*"] = needed, use{takes: "a", required: true}, use{takes: "o", required: true}
-		if name == "other" {
-			continue
-		}
-		const event = "events.*."
-		m[event+"time"], m[event+"kind"], m[event+"conversation"], m[event+"id"] = needed, needed, needed, text
-		m[event+"title"], m[event+"status"], m[event+"department"], m[event+"rating"] = text, text, text, use{takes: "n"}
-		m[event+"ended"], m[event+"subjects"], m[event+"subjects.*"] = use{takes: "b"}, list, perhaps
-		for _, list := range []string{"tags", "agents"} {
-			m[event+list], m[event+list+".*"] = use{takes: "a"}, use{takes: "s", required: true, optional: true}
-		}
-		for _, field := range []string{"name", "email", "phone", "visitorId", "customId"} {
-			m[event+"subjects.*."+field] = text
-		}
-		const entry = event + "entries.*."
-		m[event+"entries"], m[event+"entries.*"] = list, perhaps
-		if name == "conversation.message" || name == "conversation.transcript" {
-			m[event+"entries"] = use{takes: "a", required: true}
-		}
-		if name == "conversation.message" { // of which the samples have one
-			m[event+"entries.*"] = use{takes: "o", required: true}
-		}
-		m[entry+"id"], m[entry+"time"], m[entry+"author"], m[entry+"author.role"] = needed, needed, use{takes: "o", required: true}, needed
-		m[entry+"author.id"], m[entry+"author.name"], m[entry+"text"] = text, text, text
-		m[entry+"private"], m[entry+"attachments"], m[entry+"attachments.*"] = use{takes: "b"}, list, perhaps
-		m[entry+"attachments.*.name"], m[entry+"attachments.*.type"] = text, text
-		m[entry+"attachments.*.bytes"] = use{takes: "n"}
-	}
-	all["canonical several"] = maps.Clone(all["canonical conversation.updated"])
-	m = all["canonical several"]
-	m["events.*"], m["events.*.entries"], m["events.*.entries.*"] = perhaps, use{takes: "a", several: true}, use{takes: "o", several: true}
 	return all
-}()
+}
 
 // mutations are what a field is replaced by, with the letter of its kind. No letter is null, a dash is no field at all.
 var mutations = []struct{ kind, value string }{
@@ -210,7 +70,7 @@ const mark = `"here comes the other value"`
 // TestEveryFieldMayBeAnything puts every kind of value in every place of every sample.
 func TestEveryFieldMayBeAnything(t *testing.T) {
 	t.Parallel()
-	seen := map[string]map[string]bool{}
+	uses, seen := uses(), map[string]map[string]bool{}
 	for _, s := range readSamples(t) {
 		if s.verdict != "ok" {
 			continue
@@ -268,7 +128,7 @@ func TestEveryFieldMayBeAnything(t *testing.T) {
 		if seen[key] == nil {
 			t.Errorf("no sample of %s", key)
 		}
-		if source, _, _ := strings.Cut(key, " "); !seen[key][nameFields[source]] {
+		if source, _, _ := strings.Cut(key, " "); described[source].nameField != "" && !seen[key][described[source].nameField] {
 			t.Errorf("the samples of %s were not mutated", key)
 		}
 	}
@@ -374,7 +234,7 @@ func mutate(t testing.TB, body []byte, path []string, value string) []byte {
 func named(t testing.TB, source string, name any, fields map[string]any) []byte {
 	t.Helper()
 	body := map[string]any{}
-	switch field := nameFields[source]; field {
+	switch field := described[source].nameField; field {
 	case "events.*.type":
 		event := map[string]any{}
 		maps.Copy(event, fields)
@@ -393,7 +253,10 @@ func named(t testing.TB, source string, name any, fields map[string]any) []byte 
 
 // TestBodiesThatAreNoObject sends values of the wrong kind as whole bodies.
 func TestBodiesThatAreNoObject(t *testing.T) {
-	for name := range names {
+	for name, about := range described {
+		if about.nameField == "" {
+			continue
+		}
 		bodies := map[string]error{
 			` `: strictjson.ErrJSON, `null`: source.ErrMissing, `{}`: source.ErrMissing, `{"Event":"chat:end","Type":"x","Version":"1"}`: source.ErrMissing,
 			`[]`: strictjson.ErrShape, `"chat:end"`: strictjson.ErrShape, `7`: strictjson.ErrShape, `true`: strictjson.ErrShape,
@@ -401,7 +264,7 @@ func TestBodiesThatAreNoObject(t *testing.T) {
 			string(named(t, name, "", nil)): source.ErrMissing, string(named(t, name, nil, nil)): source.ErrMissing,
 			string(named(t, name, 7, nil)): strictjson.ErrShape, string(named(t, name, []string{"chat:end"}, nil)): strictjson.ErrShape,
 		}
-		if name != "zendesk" { // which sends none where an administrator wants none
+		if !about.empty {
 			bodies[``] = strictjson.ErrJSON
 		}
 		for body, want := range bodies {
@@ -416,7 +279,10 @@ func TestBodiesThatAreNoObject(t *testing.T) {
 
 // TestNewEventsOfASenderAreAcknowledged: a vendor that adds an event must not see its deliveries refused and retried.
 func TestNewEventsOfASenderAreAcknowledged(t *testing.T) {
-	for name := range names {
+	for name, about := range described {
+		if about.nameField == "" {
+			continue
+		}
 		for _, event := range []string{
 			"chat:rated", "MESSAGE_CREATED", "automation_event.", "conversation.", "ticket.created.", "zen:event-type:", "zen:event-type:ticket.sung",
 			"zen:event-type:zen:event-type:ticket.created", "other", "several", strings.Repeat("x", 4096),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,10 +77,11 @@ type outcome struct {
 	Fault  string               `json:"fault,omitzero"`
 }
 
-func TestSamplesOfCanonical(t *testing.T) { testSamples(t, "canonical") }
-func TestSamplesOfChatwoot(t *testing.T)  { testSamples(t, "chatwoot") }
-func TestSamplesOfTawkto(t *testing.T)    { testSamples(t, "tawkto") }
-func TestSamplesOfZendesk(t *testing.T)   { testSamples(t, "zendesk") }
+func TestSamples(t *testing.T) {
+	for _, name := range source.Names() {
+		t.Run(name, func(t *testing.T) { testSamples(t, name) })
+	}
+}
 
 func testSamples(t *testing.T, name string) {
 	for _, s := range readSamples(t) {
@@ -139,9 +139,6 @@ func TestEveryGoldenHasItsSample(t *testing.T) {
 }
 
 func TestEverySourceHasItsSamples(t *testing.T) {
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(names)), source.Names()); diff != "" {
-		t.Errorf("sources (-want +got):\n%s", diff)
-	}
 	verdicts := map[string]bool{}
 	for _, s := range readSamples(t) {
 		lookup(t, s.source)
@@ -152,41 +149,6 @@ func TestEverySourceHasItsSamples(t *testing.T) {
 			t.Errorf("%s has not a sample of both verdicts", name)
 		}
 	}
-}
-
-// names are the closed lists of the adapters: a metric's dimension has no other value.
-var names = map[string][]string{
-	"tawkto": {"chat:start", "chat:end", "chat:transcript_created", "ticket:create", "other"},
-	"chatwoot": {
-		"message_created", "message_updated", "conversation_created", "conversation_status_changed", "conversation_resolved",
-		"conversation_opened", "conversation_updated", "automation_event.conversation_created",
-		"automation_event.conversation_resolved", "automation_event.conversation_opened",
-		"automation_event.conversation_updated", "automation_event.message_created", "contact_created", "contact_updated",
-		"conversation_typing_on", "conversation_typing_off", "inbox_created", "inbox_updated", "macro.executed",
-		"webwidget_triggered", "other",
-	},
-	"canonical": {
-		"conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
-		"conversation.transcript", "several", "other",
-	},
-	"zendesk": {
-		"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
-		"ticket.agent_assignment_changed", "ticket.requester_changed", "ticket.marked_as_spam", "ticket.merged",
-		"ticket.soft_deleted", "ticket.undeleted",
-		"ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment", "ticket.brand_changed",
-		"ticket.comment_made_private", "ticket.comment_redacted", "ticket.csat_received", "ticket.csat_requested",
-		"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
-		"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
-		"ticket.next_sla_breach_changed", "ticket.ola_policy_changed", "ticket.organization_changed", "ticket.permanently_deleted",
-		"ticket.priority_changed", "ticket.problem_link_changed", "ticket.schedule_changed", "ticket.sla_policy_changed",
-		"ticket.submitter_changed", "ticket.task_due_at_changed", "ticket.type_changed", "messaging_ticket.message_added", "other",
-	},
-}
-
-// kinds are the kinds of conversation that a source tells of.
-var kinds = map[string][]retention.Kind{
-	"canonical": {retention.Chat, retention.Ticket}, "chatwoot": {retention.Chat}, "tawkto": {retention.Chat, retention.Ticket},
-	"zendesk": {retention.Ticket},
 }
 
 // checkOutcome asserts what holds of every delivery, whatever is in it: a fault that blames the sender and quotes nothing,
@@ -207,7 +169,7 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 		return
 	}
 	known := false
-	for _, n := range names[name] {
+	for _, n := range names(name) {
 		known = known || n == got.Name
 	}
 	if !known {
@@ -220,7 +182,7 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 		if want := conversation.At(received); !e.Received.Equal(want.Time) {
 			t.Errorf("received %v, want %v", e.Received, want)
 		}
-		if !slices.Contains(kinds[name], e.Kind) {
+		if !slices.Contains(described[name].kinds, e.Kind) {
 			t.Errorf("kind %q", e.Kind)
 		}
 		if e.Kind != retention.Ticket && (e.Title != "" || e.Status != "") {
@@ -259,6 +221,9 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 			for _, a := range entry.Attachments {
 				if a.Bytes < 0 || strings.Contains(a.Name, "/") {
 					t.Errorf("attachment %+v", a)
+				}
+				if a.URL != "" && !strings.HasPrefix(a.URL, "https://") {
+					t.Errorf("a file would be fetched from %q", a.URL)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package source
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -15,9 +16,13 @@ import (
 
 // Delivery is one webhook as it arrived.
 type Delivery struct {
-	Header   http.Header
+	Header http.Header
+	// Query is what stands behind the address; of some senders the key.
+	Query    url.Values
 	Body     []byte
 	Received time.Time
+	// Settings are what the account chose for the source.
+	Settings account.SourceSettings
 }
 
 // Adapter knows one sender.
@@ -31,6 +36,13 @@ type Adapter struct {
 	Secret func() string
 	// Given says whether a secret that the sender has made can be one of its own. Without it any text of a secret's length can.
 	Given func(secret string) bool
+	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
+	// for the secret.
+	Setup []string
+	// Weak says what the sender's signature does not give; empty where nothing is missing.
+	Weak string
+	// Hosts are from where the links to the sender's files lead: names, or *.names for all below. The account may add others.
+	Hosts []string
 }
 
 // Adapted is what a delivery turned out to be.
@@ -42,6 +54,7 @@ type Adapted struct {
 }
 
 var adapters = map[string]Adapter{
+	// An adapter for another sender is a file of its own and a line here.
 	"canonical": canonical,
 	"chatwoot":  chatwoot,
 	"tawkto":    tawkto,

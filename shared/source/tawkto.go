@@ -24,7 +24,16 @@ import (
 //
 // The signature covers the body alone, without a time: an old delivery can be sent again and is then a duplicate, known by
 // the time in its body. Of the visitor only name and e-mail address are taken, of the property nothing.
-var tawkto = Adapter{Verify: verifyTawkto, Adapt: adaptTawkto}
+var tawkto = Adapter{
+	Verify: verifyTawkto, Adapt: adaptTawkto,
+	Setup: []string{
+		"In tawk.to: Administration → Settings → Webhooks → Create webhook.",
+		"Request URL: {url}",
+		"Events: chat start, chat end, chat transcript created, new ticket.",
+		"Secret key: tawk.to makes it; give it to the vault.",
+	},
+	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
+}
 
 func verifyTawkto(d Delivery, secrets []string) error {
 	text, reason := header(d.Header, "X-Tawk-Signature")

@@ -3,14 +3,42 @@ package source_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 )
+
+var _ = describe("tawkto", traits{
+	names:     []string{"chat:start", "chat:end", "chat:transcript_created", "ticket:create", "other"},
+	kinds:     []retention.Kind{retention.Chat, retention.Ticket},
+	nameField: "event", signature: "X-Tawk-Signature",
+	uses: func(of func(name string) map[string]use) {
+		text, object, list := use{takes: "s"}, use{takes: "o"}, use{takes: "a"}
+		id := use{takes: "sn", required: true}
+		for _, name := range []string{"chat:start", "chat:end"} {
+			maps.Copy(of(name), map[string]use{
+				"chatId": id, "time": id, "visitor": object, "visitor.name": text, "visitor.email": text,
+				"message": object, "message.text": text, "message.type": text, "message.sender": object, "message.sender.type": text,
+			})
+		}
+		maps.Copy(of("chat:transcript_created"), map[string]use{
+			"time": id, "chat": {takes: "o", required: true}, "chat.id": id, "chat.visitor": object, "chat.visitor.name": text,
+			"chat.visitor.email": text, "chat.messages": list, "chat.messages.*": {takes: "o", required: true, optional: true},
+			"chat.messages.*.sender": object, "chat.messages.*.sender.t": text, "chat.messages.*.sender.n": text,
+			"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id,
+		})
+		maps.Copy(of("ticket:create"), map[string]use{
+			"time": id, "requester": object, "requester.name": text, "requester.email": text, "requester.type": text,
+			"ticket": {takes: "o", required: true}, "ticket.id": id, "ticket.subject": text, "ticket.message": text,
+		})
+	},
+})
 
 // one adapts a body that makes one event.
 func one(t *testing.T, name, body string) conversation.Event {

@@ -2,13 +2,10 @@ package source_test
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"maps"
 	"net/http"
 	"slices"
@@ -19,48 +16,10 @@ import (
 
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/source/sourcetest"
 )
 
-const secret = "a secret of the tests"
-
-// secretOf is a secret of the form that a source has.
-func secretOf(name string) string {
-	if name == "canonical" {
-		return "whsec_" + base64.StdEncoding.EncodeToString([]byte(secret+" and more"))
-	}
-	return secret
-}
-
-// headersFor signs a body as the senders do, with the standard library alone.
-func headersFor(name, secret string, body []byte, at time.Time) http.Header {
-	h := http.Header{}
-	switch name {
-	case "tawkto":
-		h.Set("X-Tawk-Signature", hex.EncodeToString(code(sha1.New, []byte(secret), string(body))))
-	case "chatwoot":
-		stamp := strconv.FormatInt(at.Unix(), 10)
-		h.Set("X-Chatwoot-Timestamp", stamp)
-		h.Set("X-Chatwoot-Signature", "sha256="+hex.EncodeToString(code(sha256.New, []byte(secret), stamp+"."+string(body))))
-	case "zendesk":
-		stamp := at.UTC().Format(time.RFC3339)
-		h.Set("X-Zendesk-Webhook-Signature-Timestamp", stamp)
-		h.Set("X-Zendesk-Webhook-Signature", base64.StdEncoding.EncodeToString(code(sha256.New, []byte(secret), stamp+string(body))))
-	case "canonical":
-		const id = "msg_of_the_tests"
-		stamp := strconv.FormatInt(at.Unix(), 10)
-		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		h.Set("Webhook-Id", id)
-		h.Set("Webhook-Timestamp", stamp)
-		h.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(code(sha256.New, key, id+"."+stamp+"."+string(body))))
-	}
-	return h
-}
-
-func code(newHash func() hash.Hash, key []byte, text string) []byte {
-	mac := hmac.New(newHash, key)
-	mac.Write([]byte(text))
-	return mac.Sum(nil)
-}
+var code = sourcetest.Code
 
 func TestVerifyKnowsCodesThatOpenSSLMade(t *testing.T) {
 	// printf %s '{"event":"chat:end"}' | openssl dgst -sha1 -hmac key
@@ -94,19 +53,24 @@ func TestVerifyKnowsCodesThatOpenSSLMade(t *testing.T) {
 	}
 }
 
-// signatureHeaders are where each source's signature stands.
-var signatureHeaders = map[string]string{
-	"canonical": "Webhook-Signature", "chatwoot": "X-Chatwoot-Signature", "tawkto": "X-Tawk-Signature", "zendesk": "X-Zendesk-Webhook-Signature",
-}
+// The sources whose signatures the finer tests below know how to bend.
+var (
+	signatureHeaders = map[string]string{}
+	stampHeaders     = map[string]string{}
+)
 
-// stampHeaders are where the signed time stands, of the sources that sign one.
-var stampHeaders = map[string]string{
-	"canonical": "Webhook-Timestamp", "chatwoot": "X-Chatwoot-Timestamp", "zendesk": "X-Zendesk-Webhook-Signature-Timestamp",
+func init() {
+	for _, name := range []string{"canonical", "chatwoot", "tawkto", "zendesk"} {
+		signatureHeaders[name] = described[name].signature
+		if stamp := described[name].stamp; stamp != "" {
+			stampHeaders[name] = stamp
+		}
+	}
 }
 
 func TestVerify(t *testing.T) {
 	type change func(d *source.Delivery, secrets *[]string)
-	every, stamped := source.Names(), slices.Sorted(maps.Keys(stampHeaders))
+	every, stamped := slices.Sorted(maps.Keys(signatureHeaders)), slices.Sorted(maps.Keys(stampHeaders))
 	hexed, based, seconds := []string{"chatwoot", "tawkto"}, []string{"canonical", "zendesk"}, []string{"canonical", "chatwoot"}
 	edit := func(headers map[string]string, text func(old string) string) func(string) change {
 		return func(name string) change {
@@ -342,12 +306,11 @@ func checkRefusal(t testing.TB, err error) *fault.Fault {
 
 func TestVerifyTriesEverySecretInAnyOrder(t *testing.T) {
 	body := []byte(`{}`)
-	for name := range names {
+	for name := range described {
 		all := []string{"one", "two", "", "three", secretOf(name)}
 		for range all {
 			all = slices.Concat(all[1:], all[:1])
-			d := source.Delivery{Header: headersFor(name, secretOf(name), body, received), Body: body, Received: received}
-			if err := lookup(t, name).Verify(d, all); err != nil {
+			if err := lookup(t, name).Verify(signed(name, secretOf(name), body, received), all); err != nil {
 				t.Errorf("%s with the secrets %q: %v", name, all, err)
 			}
 		}
@@ -356,9 +319,23 @@ func TestVerifyTriesEverySecretInAnyOrder(t *testing.T) {
 
 func TestEverySampleVerifies(t *testing.T) {
 	for _, s := range readSamples(t) {
-		d := source.Delivery{Header: headersFor(s.source, secretOf(s.source), s.body, received), Body: s.body, Received: received}
+		d := signed(s.source, secretOf(s.source), s.body, received)
 		if err := lookup(t, s.source).Verify(d, []string{secretOf(s.source)}); err != nil {
 			t.Errorf("%s: %v", s.file, err)
+		}
+		for what, secrets := range map[string][]string{"a wrong secret": {"another secret"}, "no secret": nil, "an empty one": {""}} {
+			err := lookup(t, s.source).Verify(d, secrets)
+			if err == nil {
+				t.Errorf("%s is accepted with %s", s.file, what)
+				continue
+			}
+			checkRefusal(t, err)
+		}
+		if !described[s.source].uncovered {
+			d.Body = append(bytes.Clone(d.Body), ' ')
+			if lookup(t, s.source).Verify(d, []string{secretOf(s.source)}) == nil {
+				t.Errorf("%s is accepted with another byte behind it", s.file)
+			}
 		}
 	}
 }

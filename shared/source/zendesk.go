@@ -28,7 +28,15 @@ import (
 // (webhooks of triggers and automations) are not understood.
 //
 // Nothing is taken of custom fields, the channel, or the link to a file.
-var zendesk = Adapter{Verify: verifyZendesk, Adapt: adaptZendesk}
+var zendesk = Adapter{
+	Verify: verifyZendesk, Adapt: adaptZendesk,
+	Setup: []string{
+		"In Zendesk: Admin Center → Apps and integrations → Webhooks → Create webhook → Zendesk events.",
+		"Endpoint URL: {url}",
+		"Ticket events: created, comment added, status, subject, tags, agent assignment, requester changed. Format JSON, no authentication.",
+		"Signing secret: Zendesk shows it after saving; give it to the vault.",
+	},
+}
 
 func verifyZendesk(d Delivery, secrets []string) error {
 	text, reason := header(d.Header, "X-Zendesk-Webhook-Signature")

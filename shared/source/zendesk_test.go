@@ -8,9 +8,63 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/strictjson"
 )
+
+var _ = describe("zendesk", traits{
+	names: []string{
+		"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
+		"ticket.agent_assignment_changed", "ticket.requester_changed", "ticket.marked_as_spam", "ticket.merged",
+		"ticket.soft_deleted", "ticket.undeleted",
+		"ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment", "ticket.brand_changed",
+		"ticket.comment_made_private", "ticket.comment_redacted", "ticket.csat_received", "ticket.csat_requested",
+		"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
+		"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
+		"ticket.next_sla_breach_changed", "ticket.ola_policy_changed", "ticket.organization_changed", "ticket.permanently_deleted",
+		"ticket.priority_changed", "ticket.problem_link_changed", "ticket.schedule_changed", "ticket.sla_policy_changed",
+		"ticket.submitter_changed", "ticket.task_due_at_changed", "ticket.type_changed", "messaging_ticket.message_added", "other",
+	},
+	kinds:     []retention.Kind{retention.Ticket},
+	nameField: "type", signature: "X-Zendesk-Webhook-Signature", stamp: "X-Zendesk-Webhook-Signature-Timestamp", empty: true,
+	uses: func(of func(name string) map[string]use) {
+		text, object := use{takes: "s"}, use{takes: "o"}
+		id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
+		of("messaging_ticket.message_added")
+		of("ticket.priority_changed")
+		of("ticket.soft_deleted")
+		of("other")
+		for _, name := range []string{
+			"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.tags_changed", "ticket.subject_changed",
+			"ticket.agent_assignment_changed",
+		} {
+			m := of(name)
+			m["id"], m["time"], m["detail"], m["detail.id"] = id, id, use{takes: "o", required: true}, id
+			for _, field := range []string{"subject", "description", "status"} {
+				m["detail."+field] = text
+			}
+			m["detail.tags"], m["detail.tags.*"], m["detail.is_public"] = use{takes: "as"}, text, use{takes: "b"}
+			m["detail.requester_id"], m["detail.assignee_id"] = maybeID, maybeID
+			m["event"] = object
+			switch name {
+			case "ticket.created":
+				m["detail.submitter_id"] = maybeID
+			case "ticket.comment_added":
+				m["event"], m["event.comment"], m["event.comment.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
+				m["detail.created_at"] = use{takes: anything}
+				m["event.comment.body"], m["event.comment.is_public"] = text, use{takes: "b"}
+				m["event.comment.author"], m["event.comment.author.id"] = object, maybeID
+				m["event.comment.author.is_staff"], m["event.comment.author.name"] = use{takes: "b"}, text
+			case "ticket.status_changed":
+				m["event.current"], m["event.previous"] = use{takes: anything}, use{takes: anything}
+			case "ticket.subject_changed":
+				m["event.current"] = use{takes: anything}
+			}
+		}
+
+	},
+})
 
 // zendeskBody is an event of a ticket with the fields of detail and event given.
 func zendeskBody(name, detail, event string) string {

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -41,8 +42,9 @@ type Session struct {
 	// Key is nil where the session was opened without keys.
 	Key   *keyring.Account
 	Index keyring.Index
-	// Secrets are those of the source for which the session was opened.
-	Secrets []account.Secret
+	// Secrets and Settings are those of the source for which the session was opened.
+	Secrets  []account.Secret
+	Settings account.SourceSettings
 	// opened is an instant at which the policy had not been read yet.
 	opened time.Time
 }
@@ -96,6 +98,15 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 		}
 		if ses.Secrets, err = account.LiveSecrets(b, s.Now()); err != nil {
 			return nil, err
+		}
+		if sealed := attr.GetB(found[account.SourceKey(source)], "settings"); len(sealed) > 0 {
+			b, err := ses.Key.Unwrap(account.SettingsPlace(id, source), sealed)
+			if err != nil {
+				return nil, err
+			}
+			if err := json.Unmarshal(b, &ses.Settings); err != nil {
+				return nil, fmt.Errorf("%w: settings of a source", account.ErrRow)
+			}
 		}
 	}
 	return ses, nil

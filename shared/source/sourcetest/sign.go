@@ -1,0 +1,61 @@
+// Package sourcetest signs deliveries as their senders do, with the standard library alone and without a line of package
+// source that signs: what the adapters verify is compared with it.
+package sourcetest
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/source"
+)
+
+// ID is the id of every delivery that has one.
+const ID = "msg_of_the_tests"
+
+var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
+	"canonical": func(d *source.Delivery, secret string, at time.Time) {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		d.Header.Set("Webhook-Id", ID)
+		d.Header.Set("Webhook-Timestamp", stamp)
+		d.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(Code(sha256.New, key, ID+"."+stamp+"."+string(d.Body))))
+	},
+	"chatwoot": func(d *source.Delivery, secret string, at time.Time) {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		d.Header.Set("X-Chatwoot-Timestamp", stamp)
+		d.Header.Set("X-Chatwoot-Signature", "sha256="+hex.EncodeToString(Code(sha256.New, []byte(secret), stamp+"."+string(d.Body))))
+	},
+	"tawkto": func(d *source.Delivery, secret string, _ time.Time) {
+		d.Header.Set("X-Tawk-Signature", hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
+	},
+	"zendesk": func(d *source.Delivery, secret string, at time.Time) {
+		stamp := at.UTC().Format(time.RFC3339)
+		d.Header.Set("X-Zendesk-Webhook-Signature-Timestamp", stamp)
+		d.Header.Set("X-Zendesk-Webhook-Signature", base64.StdEncoding.EncodeToString(Code(sha256.New, []byte(secret), stamp+string(d.Body))))
+	},
+}
+
+// Sign signs a delivery, of which everything else is there, as the source's sender does; of one that is not known it does
+// nothing. A sender that puts its secret into the body or the address changes those.
+func Sign(name string, d *source.Delivery, secret string, at time.Time) {
+	if sign, ok := signers[name]; ok {
+		sign(d, secret, at)
+	}
+}
+
+// Knows says whether deliveries of a source can be signed.
+func Knows(name string) bool { return signers[name] != nil }
+
+// Code is the HMAC of a text.
+func Code(newHash func() hash.Hash, key []byte, text string) []byte {
+	mac := hmac.New(newHash, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
