@@ -72,7 +72,10 @@ func (r *road) kill(at int, after bool, counts func(vaulttest.Request) bool) *ki
 func (r *road) fail(at int, after bool, counts func(vaulttest.Request) bool, forGood bool) *killing {
 	k := &killing{at: at, after: after}
 	hook := func(afterwards bool) func(context.Context, vaulttest.Request) error {
-		return func(_ context.Context, req vaulttest.Request) error {
+		return func(ctx context.Context, req vaulttest.Request) error {
+			if ctx.Value(counting{}) != nil {
+				return nil
+			}
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			if counts(req) {

@@ -72,7 +72,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		handle := p.admin.HTTP
 		switch _, rest, _ := strings.Cut(req.RouteKey, "{account}/"); {
-		case strings.HasPrefix(req.RouteKey, "POST /v1/webhooks/"):
+		case strings.Contains(req.RouteKey, " /v1/webhooks/"):
 			handle = p.ingest.Webhook
 		case rest == "":
 			handle = openapi.New().HTTP
@@ -111,6 +111,19 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(401, unsigned)
 	unsigned.PathParameters = map[string]string{"account": "demo", "source": "nobody"}
 	answered(404, unsigned)
+
+	for _, method := range []string{"GET", "HEAD"} {
+		route := method + " /v1/webhooks/{account}/{source}"
+		answered(200, at(route, map[string]string{"account": "nobody", "source": "tawkto"}, nil))
+		answered(404, at(route, map[string]string{"source": "nobody"}, nil))
+	}
+
+	answered(200, at("GET "+v1+"/sources", nil, nil))
+	answered(400, at("GET "+v1+"/sources", nil, query("limit=1")))
+	tawkto := map[string]string{"source": "tawkto"}
+	answered(200, at("GET "+v1+"/sources/{source}", tawkto, nil))
+	answered(400, at("GET "+v1+"/sources/{source}", tawkto, query("limit=1")))
+	answered(404, at("GET "+v1+"/sources/{source}", map[string]string{"source": "nobody"}, nil))
 
 	settled := map[string]string{}
 	for _, kind := range []string{"chat", "ticket"} {
@@ -297,7 +310,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
 	p.queues.refuseWith(errKilled)
 	answered(503, delivery)
-	found := map[string]string{"id": none + "-1", "name": "archive", "hold": hold.ID}
+	found := map[string]string{"source": "tawkto", "id": none + "-1", "name": "archive", "hold": hold.ID}
 	for route, o := range d.Operations() {
 		if len(o.Security) == 0 {
 			continue

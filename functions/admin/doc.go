@@ -14,6 +14,8 @@
 //	GET            /v1/accounts/{account}/suppressions          addresses to which nothing is sent any more
 //	DELETE         /v1/accounts/{account}/suppressions/{id}
 //	GET            /v1/accounts/{account}/copies?conversation=  where copies of a conversation are
+//	GET            /v1/accounts/{account}/sources               who sends, how to set them up, and how they do
+//	GET            /v1/accounts/{account}/sources/{source}      one of them
 //	GET, PUT       /v1/accounts/{account}/administrators        who is told what hides or destroys something
 //	GET            /v1/accounts/{account}/policy                the policy in force
 //	GET            /v1/accounts/{account}/policy/versions       every version of it
@@ -47,7 +49,7 @@
 // secret; the one before the last stops at once. A destination put again is the same; one deleted again is not found.
 //
 // May: read the control table; put and update its rows but audit entries and what other functions write (the copy
-// ledger, extracts, receipts, digests, mail log, links, suppressed addresses); put audit entries; delete destinations,
+// ledger, extracts, receipts, digests, mail log, links, suppressed addresses, health of sources); put audit entries; delete destinations,
 // suppressed addresses and wishes to destroy a record, and no holds: those that were released are shown; read rows of keys with
 // their index, put those of account and index keys, and update of those of conversations whose hand is on them; query items of
 // facts, to count them; send to the mail queue; generate and decrypt account keys with the wrap key under an account's context.

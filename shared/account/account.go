@@ -199,6 +199,9 @@ type SourceSettings struct {
 	Hosts []string `json:"hosts,omitzero"`
 }
 
+// HasSource says whether a row is of a source that the account has. Of one that was taken away the row stays, without secrets.
+func HasSource(row attr.Item) bool { return len(attr.GetB(row, "secrets")) > 0 }
+
 // SettingsPlace is the place for which a source's settings are wrapped.
 func SettingsPlace(account, source string) string {
 	return SecretsPlace(account, source) + "\x00settings"
