@@ -21,6 +21,7 @@ import (
 
 func FuzzAdaptCanonical(f *testing.F) { fuzzAdapt(f, "canonical") }
 func FuzzAdaptChatwoot(f *testing.F)  { fuzzAdapt(f, "chatwoot") }
+func FuzzAdaptMapped(f *testing.F)    { fuzzAdapt(f, "mapped-livehelpnow") }
 func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
 func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }
 
