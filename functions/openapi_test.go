@@ -46,10 +46,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p := postOver(inMemory())
 	p.extract = p.extractOver(extract.Config{}, p.files)
 	demo := p.account(t, admin.Request{Account: "demo"})
-	for _, kind := range []string{"chat", "ticket"} {
+	kinds := []string{"chat", "ticket", "call", "article"}
+	for _, kind := range kinds {
 		for i := range 2 {
 			p.mustPost(t, demo, "canonical", canonicalEnded(kind, fmt.Sprint(kind, i)))
 		}
+	}
+	for i := range 3 {
+		p.mustPost(t, demo, "canonical", canonicalVisit(fmt.Sprint("visit", i), noon))
 	}
 	p.settleAll(t)
 	none := strings.Repeat("a", 32)
@@ -78,7 +82,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			handle = openapi.New().HTTP
 		case strings.HasPrefix(rest, "extracts"):
 			handle = p.extract.HTTP
-		case strings.HasPrefix(rest, "chats"), strings.HasPrefix(rest, "tickets"), strings.HasPrefix(rest, "transcripts"):
+		case slices.ContainsFunc(append(kinds, "visit", "transcript"), func(kind string) bool { return strings.HasPrefix(rest, kind+"s") }):
 			handle = p.report.HTTP
 		}
 		res, err := handle(context.Background(), req)
@@ -126,7 +130,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(404, at("GET "+v1+"/sources/{source}", map[string]string{"source": "nobody"}, nil))
 
 	settled := map[string]string{}
-	for _, kind := range []string{"chat", "ticket"} {
+	for _, kind := range kinds {
 		list, one := "GET "+v1+"/"+kind+"s", "GET "+v1+"/"+kind+"s/{id}"
 		var page map[string]json.RawMessage
 		var views []conversation.View
@@ -144,6 +148,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		answered(200, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": views[1].ID}, nil))
 		answered(200, at("GET "+v1+"/copies", nil, query("conversation="+views[1].ID)))
 	}
+	visits := "GET " + v1 + "/visits"
+	answered(200, at(visits, nil, query("limit=2")))
+	answered(400, at(visits, nil, query("state=open")))
+	answered(404, at(visits, map[string]string{"account": "nobody"}, nil))
 	answered(404, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": none + "-1"}, nil))
 	answered(400, at("GET "+v1+"/copies", nil, nil))
 
@@ -355,14 +363,27 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 // canonicalEnded is a conversation of a kind with everything that there can be in one.
 func canonicalEnded(kind, id string) []byte {
 	of := ""
-	if kind == "ticket" {
+	switch kind {
+	case "ticket":
 		of = `"title":"The parcel has not arrived","status":"solved",`
+	case "call":
+		of = `"call":{"direction":"inbound","outcome":"answered","seconds":61,"recording":"rec-1"},`
+	case "article":
+		return fmt.Appendf(nil, `{"version":"1","events":[{"type":"article.published","time":%q,"article":%q,"title":"Parcels","text":"They come by bicycle.",
+			"department":"Shipping","tags":["parcel"],"agents":["7"]}]}`, stamp(noon), id)
 	}
 	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"conversation.transcript","time":%[3]q,"kind":%[1]q,"conversation":%[2]q,"ended":true,%[4]s
 		"department":"Shipping","tags":["parcel"],"rating":4,"agents":["7"],
 		"subjects":[{"name":"Iris Vogel","email":"iris@example.com","phone":"+15555550142","visitorId":"v1","customId":"customer-31"}],"entries":[
 		{"id":"1","time":%[3]q,"author":{"role":"visitor","name":"Iris Vogel"},"text":"Where is it?","attachments":[{"name":"label.png","type":"image/png","bytes":18211}]},
 		{"id":"2","time":%[3]q,"author":{"role":"agent","name":"Jan"},"text":"At the depot.","private":true}]}]}`, kind, id, stamp(noon), of)
+}
+
+// canonicalVisit is a visit of two pages.
+func canonicalVisit(id string, at time.Time) []byte {
+	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"visit.recorded","time":%[2]q,"visit":%[1]q,"visitorId":"v1","referrer":"https://search.example.com/?q=x",
+		"pages":[{"time":%[2]q,"url":"https://shop.example.com/?a=b","title":"Shop"},{"time":%[3]q,"url":"https://shop.example.com/bikes"}]}]}`,
+		id, stamp(at), stamp(at.Add(time.Second)))
 }
 
 // The fallback is no operation, but its answers are those that every operation has for ids with which it is not reached.

@@ -146,6 +146,15 @@ func (h *Handler) counted(ctx context.Context, err error) {
 // durable stores events, or what is left of them sealed in the queue.
 func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept []conversation.Event) (Answer, error) {
 	var answer Answer
+	var visits []conversation.Event
+	visits, kept = apart(ses, kept)
+	if err := ses.PutVisits(tables, visits); err != nil {
+		slog.WarnContext(ctx, "tables refused visits, queueing", slog.String("cause", edge.Cause(err)))
+		if queueErr := h.enqueue(ctx, ses, visits); queueErr != nil {
+			return answer, errors.Join(err, queueErr)
+		}
+	}
+	answer.Accepted += len(visits)
 	for i, e := range kept {
 		duplicate, err := h.store(tables, ses, e)
 		if err != nil {
@@ -163,6 +172,19 @@ func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept 
 		}
 	}
 	return answer, nil
+}
+
+// apart takes the visits out of events; those that the account does not store are gone.
+func apart(ses *vault.Session, kept []conversation.Event) (visits, rest []conversation.Event) {
+	for _, e := range kept {
+		switch {
+		case e.Visit == nil:
+			rest = append(rest, e)
+		case !ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)):
+			visits = append(visits, e)
+		}
+	}
+	return visits, rest
 }
 
 // QueueBatch stores what waited in the queue.

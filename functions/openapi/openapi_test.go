@@ -468,6 +468,9 @@ func codesOf(e ast.Expr) (codes []string) {
 			for _, kind := range retention.Conversations() {
 				codes = append(codes, string(kind)+tail)
 			}
+			if tail == "_not_found" { // the list of an account that is gone
+				codes = append(codes, string(retention.Visit)+tail)
+			}
 		}
 	}
 	return codes

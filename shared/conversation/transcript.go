@@ -26,13 +26,14 @@ type Transcript struct {
 	// WholeUntil is up to when a delivery of the whole conversation speaks for every entry; zero is never.
 	WholeUntil Time      `json:"wholeUntil,omitzero"`
 	Subjects   []Subject `json:"subjects,omitzero"`
-	// Title and Status are a ticket's.
+	// Title and Status are a ticket's or an article's.
 	Title      string   `json:"title,omitzero"`
 	Status     Status   `json:"status,omitzero"`
 	Department string   `json:"department,omitzero"`
 	Tags       []string `json:"tags,omitzero"`
 	Rating     *int     `json:"rating,omitzero"`
 	AgentIDs   []string `json:"agentIds,omitzero"`
+	Call       *Call    `json:"call,omitzero"`
 	// Said lets a late older event not win over what is known.
 	Said    Said    `json:"said,omitzero"`
 	Entries []Entry `json:"entries,omitzero"`
@@ -46,6 +47,10 @@ type Said struct {
 	Department Time `json:"department,omitzero"`
 	Tags       Time `json:"tags,omitzero"`
 	Rating     Time `json:"rating,omitzero"`
+	Direction  Time `json:"direction,omitzero"`
+	Outcome    Time `json:"outcome,omitzero"`
+	Seconds    Time `json:"seconds,omitzero"`
+	Recording  Time `json:"recording,omitzero"`
 	// Written says that somebody wrote or that the conversation ended; until then its opening is the anchor.
 	Written bool `json:"written,omitzero"`
 	// Subjects and Agents are all that were ever named; the transcript's own are made of them.
@@ -147,6 +152,27 @@ func (t *Transcript) describe(e Event) {
 	}
 	if e.Rating != nil && (t.Rating == nil || wins(t.Said.Rating, cmp.Compare(*e.Rating, *t.Rating))) {
 		t.Rating, t.Said.Rating = e.Rating, e.Time
+	}
+	if e.Call != nil {
+		var c Call
+		if t.Call != nil {
+			c = *t.Call
+		}
+		if said := e.Call.Direction; said != "" && wins(t.Said.Direction, cmp.Compare(said, c.Direction)) {
+			c.Direction, t.Said.Direction = said, e.Time
+		}
+		if said := e.Call.Outcome; said != "" && wins(t.Said.Outcome, cmp.Compare(said, c.Outcome)) {
+			c.Outcome, t.Said.Outcome = said, e.Time
+		}
+		if said := e.Call.Seconds; said != 0 && wins(t.Said.Seconds, cmp.Compare(said, c.Seconds)) {
+			c.Seconds, t.Said.Seconds = said, e.Time
+		}
+		if said := e.Call.Recording; said != "" && wins(t.Said.Recording, cmp.Compare(said, c.Recording)) {
+			c.Recording, t.Said.Recording = said, e.Time
+		}
+		if c != (Call{}) {
+			t.Call = &c // a copy: the transcript that was folded from is not changed
+		}
 	}
 	t.Said.hear(e)
 }

@@ -31,6 +31,10 @@ func full() conversation.Event {
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},
 		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
+		Call: &conversation.Call{Direction: "canary-direction", Outcome: "canary-outcome", Seconds: 4711, Recording: "canary-recording"},
+		Visit: &conversation.Visit{VisitorID: "canary-visitor", Referrer: "canary-referrer", Pages: []conversation.Page{
+			{Time: at(1), URL: "canary-url", Title: "canary-title"},
+		}},
 	}
 }
 
@@ -41,6 +45,8 @@ func TestFullEventSaysSomethingInEveryField(t *testing.T) {
 			t.Errorf("%s says nothing: the tests of what is kept out of logs would not notice it", name)
 		}
 		switch v.Kind() {
+		case reflect.Pointer:
+			check(name, v.Elem())
 		case reflect.Struct:
 			if v.Type() == reflect.TypeFor[conversation.Time]() {
 				return
@@ -68,6 +74,9 @@ func TestNothingOfTheContentIsLogged(t *testing.T) {
 		{"a pointer to an event", &e},
 		{"an entry", e.Entries[0]},
 		{"a subject", e.Subjects[0]},
+		{"a call", e.Call},
+		{"a visit", e.Visit},
+		{"a page", e.Visit.Pages[0]},
 		{"a transcript", transcript},
 		{"a pointer to a transcript", &transcript},
 		{"what a transcript remembers", transcript.Said},
@@ -179,7 +188,7 @@ func TestViewHasTheFieldsThatAreDocumented(t *testing.T) {
 		of   reflect.Type
 		want string
 	}{
-		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status subjects department tags rating entries"},
+		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status call subjects department tags rating entries"},
 		{"a subject", reflect.TypeFor[conversation.Subject](), "name email phone visitorId customId"},
 		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private"},
 		{"an author", reflect.TypeFor[conversation.Author](), "role name"},

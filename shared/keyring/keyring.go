@@ -192,9 +192,9 @@ func EntryKey(own []byte, r Record, generation int64, entry string) []byte {
 	return derive(own, "entry", r.Account, string(r.Kind), r.ID, decimal(r.Incarnation), decimal(generation), entry)
 }
 
-// FactKey is the key of a fact, which has no own key.
-func FactKey(cohort []byte, r Record) []byte {
-	return derive(cohort, "fact", r.Account, string(r.Kind), r.ID)
+// DayKey is the key of a fact or a visit, which have no own key.
+func DayKey(cohort []byte, r Record) []byte {
+	return derive(cohort, "fact", r.Account, string(r.Kind), r.ID) // facts were the first
 }
 
 func decimal[N int | int64](n N) string { return fmt.Sprint(n) }

@@ -189,7 +189,7 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 		if !slices.Contains(described[name].kinds, e.Kind) {
 			t.Errorf("kind %q", e.Kind)
 		}
-		if e.Kind != retention.Ticket && (e.Title != "" || e.Status != "") {
+		if e.Kind != retention.Ticket && e.Kind != retention.Article && (e.Title != "" || e.Status != "") {
 			t.Errorf("title %q, status %q of a %s", e.Title, e.Status, e.Kind)
 		}
 		switch e.Status {
@@ -202,8 +202,26 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 			if e.Reopened {
 				t.Errorf("reopened, and %s", e.Status)
 			}
+		case conversation.StatusPublished, conversation.StatusWithdrawn:
+			if e.Kind != retention.Article {
+				t.Errorf("a %s is %s", e.Kind, e.Status)
+			}
 		default:
 			t.Errorf("status %q", e.Status)
+		}
+		if e.Call != nil && (e.Kind != retention.Call || *e.Call == (conversation.Call{})) {
+			t.Errorf("a %s has %+v", e.Kind, *e.Call)
+		}
+		if (e.Visit != nil) != (e.Kind == retention.Visit) || e.Visit != nil && len(e.Visit.Pages) == 0 {
+			t.Errorf("a %s is a visit of %v", e.Kind, e.Visit)
+		}
+		if e.Visit != nil {
+			for _, p := range append(e.Visit.Pages, conversation.Page{URL: e.Visit.Referrer, Time: e.Time}) {
+				checkTime(t, "page", p.Time)
+				if strings.ContainsAny(p.URL, "?#@ ") && !strings.Contains(p.URL, "/@") {
+					t.Errorf("the page %q", p.URL)
+				}
+			}
 		}
 		if e.Ended && e.Reopened {
 			t.Error("ended and reopened at once")

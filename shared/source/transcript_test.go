@@ -27,6 +27,9 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 			continue
 		}
 		for _, e := range got.Events {
+			if e.Visit != nil {
+				continue // which is no conversation
+			}
 			key := s.source + "-" + string(e.Kind) + "-" + e.Conversation
 			e.Source = s.source
 			conversations[key] = append(conversations[key], e)
