@@ -30,7 +30,7 @@ import (
 
 // mappedTypes are what can be made of a delivery of a mapped source.
 func mappedTypes() (all []string) {
-	for _, kind := range retention.Conversations() {
+	for _, kind := range []retention.Kind{retention.Chat, retention.Ticket, retention.Call} {
 		for _, does := range []string{"started", "message", "updated", "ended", "reopened", "transcript"} {
 			all = append(all, string(kind)+"."+does)
 		}
@@ -40,7 +40,7 @@ func mappedTypes() (all []string) {
 
 var (
 	_ = describe("mapped-livehelpnow", traits{
-		names: mappedTypes(), kinds: []retention.Kind{retention.Chat, retention.Ticket}, uncovered: true,
+		names: mappedTypes(), kinds: []retention.Kind{retention.Chat, retention.Ticket, retention.Call}, uncovered: true,
 		signature: "X-Vault-Secret",
 		uses: func(of func(name string) map[string]use) {
 			text, id := use{takes: "snb"}, use{takes: "sn", required: true}
@@ -53,11 +53,15 @@ var (
 				"ticket.started": {"subject", "status", "department", "agent", "name", "email", "phone", "text"},
 				"ticket.message": {"subject", "status", "agent", "from", "author", "text"},
 				"ticket.ended":   {"subject", "status", "agent"},
+				"call.ended":     {"department", "name", "phone", "outcome", "recording", "text"},
 			} {
 				m := of(name)
 				m["event"], m["id"], m["time"] = use{takes: anything}, id, id
 				for _, field := range fields {
 					m[field] = text
+				}
+				if name == "call.ended" {
+					m["direction"], m["seconds"] = use{takes: "snb"}, use{takes: anything}
 				}
 				m["rating"], m["agent"] = use{takes: anything}, use{takes: "snba"}
 			}
@@ -131,6 +135,11 @@ func TestMappedFields(t *testing.T) {
 			conversation.Event{ID: "message/e", Tags: []string{}}, nil},
 		{"a filter picks", "chat", `"event":"e","department":"$.f[?@.n=='team'].v"`, ``, `{"f":[{"n":"x","v":1},{"n":"team","v":"T"}]}`,
 			conversation.Event{ID: "message/e", Department: "T"}, nil},
+		{"what is known of a call", "call", `"event":"e","call.direction":"inbound","call.outcome":"$.o","call.seconds":"$.s","call.recording":"$.r"`, ``,
+			`{"o":"missed","s":"1:02:03","r":7}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Direction: "inbound", Outcome: "missed", Seconds: 3723, Recording: "7"}}, nil},
+		{"a call of seconds", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":61.9}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Seconds: 61}}, nil},
+		{"a call of no time", "call", `"event":"e","call.seconds":"$.s","call.direction":"$.d"`, ``, `{"s":"","d":"sideways"}`, conversation.Event{ID: "message/e"}, nil},
+		{"a call that lasts for ever", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":"1:00:00:00"}`, conversation.Event{}, strictjson.ErrShape},
 		{"a rating is 1 to 5", "chat", `"event":"e","rating":"$.r"`, ``, `{"r":"4"}`, conversation.Event{ID: "message/e", Rating: new(4)}, nil},
 		{"and nothing else", "chat", `"event":"e","rating":"$.r"`, ``, `{"r":{}}`, conversation.Event{ID: "message/e"}, nil},
 		{"a subject is what is known of them", "chat", `"event":"e","subject.name":"$.n","subject.visitorId":"$.v","subject.phone":"$.p"`, ``, `{"n":"N","v":9007199254740993,"p":null}`,
@@ -320,7 +329,7 @@ func TestMappingMistakes(t *testing.T) {
 			"/zone is not known; there are rules, layouts",
 			"/layouts/0 must be how Go writes",
 			"/rules/0/name must be up to 40",
-			"/rules/0/kind must be the kind of a conversation",
+			"/rules/0/kind must be chat, ticket or call",
 			"/rules/0/when/0/path must be a path of RFC 9535",
 			"/rules/0/when/0/equals must be a text",
 			"/rules/0/when/1 must have either equals or exists",

@@ -3,8 +3,6 @@ package source
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	stdjson "encoding/json" // whose numbers keep all of their digits
 	"errors"
 	"fmt"
@@ -35,7 +33,7 @@ import (
 //	   "name": "chat-closed",
 //	   "when": [{"path": "$.event", "equals": ["closed"]},       all of them hold; without any, it is for every body
 //	            {"path": "$.id", "exists": true}],
-//	   "kind": "chat",                                           chat or ticket
+//	   "kind": "chat",                                           chat, ticket or call
 //	   "fields": {"does": "ended", "conversation": "$.id", …},   eventFields has them all
 //	   "entries": {"each": "$.lines[*]",                         without it the body is the one entry
 //	               "fields": {"text": "$.text", …}}}]}           entryFields; paths begin at the entry
@@ -103,6 +101,7 @@ type mappedReader struct {
 	zone    *time.Location
 	event   conversation.Event
 	subject conversation.Subject
+	call    conversation.Call
 	does    string
 	ended   bool
 	entry   conversation.Entry
@@ -136,6 +135,9 @@ var (
 	statusWords = []string{"open", "pending", "solved", "closed"}
 	roleWords   = []string{"visitor", "agent", "bot", "system"}
 	yesOrNo     = []string{"true", "false"}
+	callers     = []string{"inbound", "outbound"}
+	// mappedKinds are what a mapping can make.
+	mappedKinds = []retention.Kind{retention.Chat, retention.Ticket, retention.Call}
 )
 
 // eventFields are the fields of an event. One that is missing in a body says nothing, unless the event cannot be without it.
@@ -188,6 +190,24 @@ var eventFields = []mappedField{
 	subjectField("phone", func(s *conversation.Subject) *string { return &s.Phone }, mappedText),
 	subjectField("visitorId", func(s *conversation.Subject) *string { return &s.VisitorID }, optionalID),
 	subjectField("customId", func(s *conversation.Subject) *string { return &s.CustomID }, optionalID),
+	{name: "call.direction", of: retention.Call, fixed: callers, set: func(r *mappedReader, found []jsontext.Value) error {
+		text, err := mappedText(found[0])
+		if slices.Contains(callers, text) {
+			r.call.Direction = conversation.Direction(text)
+		}
+		return err
+	}},
+	{name: "call.outcome", of: retention.Call, set: func(r *mappedReader, found []jsontext.Value) error {
+		return fill(&r.call.Outcome, mappedText, found[0])
+	}},
+	// Seconds, or hours, minutes and seconds with colons between them.
+	{name: "call.seconds", of: retention.Call, set: func(r *mappedReader, found []jsontext.Value) error {
+		return fill(&r.call.Seconds, mappedSeconds, found[0])
+	}},
+	// What names the recording at the sender.
+	{name: "call.recording", of: retention.Call, set: func(r *mappedReader, found []jsontext.Value) error {
+		return fill(&r.call.Recording, mappedText, found[0])
+	}},
 }
 
 func subjectField(name string, of func(*conversation.Subject) *string, read func(jsontext.Value) (string, error)) mappedField {
@@ -282,6 +302,27 @@ func nested(raw jsontext.Value) []jsontext.Value {
 		return []jsontext.Value{jsontext.Value("{}")}
 	}
 	return []jsontext.Value{raw}
+}
+
+// mappedSeconds reads how long something lasted: whole seconds, or parts with colons between them. An empty text is no time.
+func mappedSeconds(raw jsontext.Value) (int, error) {
+	text, err := mappedText(raw)
+	if text = strings.TrimSpace(text); err != nil || text == "" {
+		return 0, err
+	}
+	whole, _, _ := strings.Cut(text, ".")
+	parts, seconds := strings.Split(whole, ":"), 0
+	for _, part := range parts {
+		n, err := strconv.ParseUint(part, 10, 20)
+		if err != nil || len(parts) > 3 {
+			return 0, strictjson.ErrShape
+		}
+		seconds = seconds*60 + int(n)
+	}
+	if seconds > maxSeconds {
+		return 0, strictjson.ErrShape
+	}
+	return seconds, nil
 }
 
 // mappedBool is false where it is not said to be true.
@@ -446,8 +487,7 @@ func (r *mappedReader) add(seen map[string]int) {
 	}
 	if e.ID == "" { // of nothing that may not be kept, or the id could be tried against what somebody guesses
 		said, _ := card.Mask(e.Text)
-		sum := sha256.Sum256([]byte(strings.Join([]string{e.Time.String(), string(e.Author.Role), said}, "\x00")))
-		e.ID = "content/" + hex.EncodeToString(sum[:16])
+		e.ID = contentID([]byte(strings.Join([]string{e.Time.String(), string(e.Author.Role), said}, "\x00")))
 		if seen[e.ID]++; seen[e.ID] > 1 { // the same words twice in one moment
 			e.ID += "/" + strconv.Itoa(seen[e.ID])
 		}
@@ -488,10 +528,12 @@ func (r *mappedReader) turn() error {
 	if e.Kind != retention.Ticket {
 		e.Status = ""
 	}
+	if r.call != (conversation.Call{}) {
+		e.Call = &r.call
+	}
 	addSubject(e, r.subject)
 	if e.ID == "" {
-		sum := sha256.Sum256(r.d.Body)
-		e.ID = "content/" + hex.EncodeToString(sum[:16])
+		e.ID = contentID(r.d.Body)
 		return nil
 	}
 	var err error
@@ -742,8 +784,8 @@ func (r *mappingReader) rule(raw jsontext.Value) (rule mappedRule) {
 	}
 	if raw, ok := all["kind"]; ok {
 		r.at("kind", func() {
-			if rule.kind = retention.Kind(r.text(raw)); !slices.Contains(retention.Conversations(), rule.kind) {
-				r.wrong("must be the kind of a conversation")
+			if rule.kind = retention.Kind(r.text(raw)); !slices.Contains(mappedKinds, rule.kind) {
+				r.wrong("must be chat, ticket or call")
 			}
 		})
 	}
