@@ -127,7 +127,30 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	tawkto := map[string]string{"source": "tawkto"}
 	answered(200, at("GET "+v1+"/sources/{source}", tawkto, nil))
 	answered(400, at("GET "+v1+"/sources/{source}", tawkto, query("limit=1")))
-	answered(404, at("GET "+v1+"/sources/{source}", map[string]string{"source": "nobody"}, nil))
+	shop, nobody := map[string]string{"source": "mapped-shop"}, map[string]string{"source": "nobody"}
+	for _, route := range []string{"GET ", "PUT ", "DELETE "} {
+		answered(404, at(route+v1+"/sources/{source}", nobody, body(`{}`)))
+	}
+	setting, secrets, try := "PUT "+v1+"/sources/{source}", "POST "+v1+"/sources/{source}/secrets", "POST "+v1+"/sources/{source}/try"
+	answered(200, at(setting, shop, body(`{"auth":{"kind":"hmac","header":"X-Signature","hash":"sha256","encoding":"hex"},`+shopMapping+`}`)))
+	answered(200, at("GET "+v1+"/sources/{source}", shop, nil))
+	answered(400, at(setting, shop, body(`{"ready":"fax"}`)))
+	answered(413, at(setting, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(secrets, shop, nil))
+	answered(200, at(secrets, shop, body(`{"secret":"made-by-the-sender"}`)))
+	answered(400, at(secrets, shop, body(`{"secret":"short"}`)))
+	answered(404, at(secrets, nobody, nil))
+	answered(413, at(secrets, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(try, shop, body(shopBody(1, "Does it fit?"))))
+	answered(200, at(try, shop, body(`{`)))
+	answered(400, at(try, shop, func(req *events.APIGatewayV2HTTPRequest) { req.Body, req.IsBase64Encoded = "!", true }))
+	answered(404, at(try, nobody, body(`{}`)))
+	answered(413, at(try, shop, body(strings.Repeat(" ", 1<<20+1))))
+	for _, route := range []string{setting, secrets, "DELETE " + v1 + "/sources/{source}"} {
+		p.moved(t, "mapped-shop")
+		answered(409, at(route, shop, body(map[bool]string{true: `{}`}[route == setting])))
+	}
+	answered(204, at("DELETE "+v1+"/sources/{source}", shop, nil))
 
 	settled := map[string]string{}
 	for _, kind := range kinds {
@@ -335,6 +358,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		req := at(route, found, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`))
 		if route == administrators {
 			req.Body = `{"addresses":[]}`
+		}
+		if strings.Contains(route, "/sources/{source}") {
+			req.Body = map[bool]string{true: `{}`}[strings.HasPrefix(route, "PUT ")]
 		}
 		if strings.HasSuffix(route, "/copies") {
 			req.RawQueryString = "conversation=" + none + "-1"

@@ -56,8 +56,10 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		"/v1/accounts/{account}/policy/apply", "/v1/accounts/{account}/policy/undo",
 		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/holds/{hold}/release",
 		"/v1/accounts/{account}/destructions", "/v1/accounts/{account}/destructions/{id}/undo",
-		"/v1/accounts/{account}/closure", "/v1/accounts/{account}/closure/undo")
-	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators")
+		"/v1/accounts/{account}/closure", "/v1/accounts/{account}/closure/undo",
+		"/v1/accounts/{account}/sources/{source}/secrets", "/v1/accounts/{account}/sources/{source}/try")
+	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators",
+		"/v1/accounts/{account}/sources/{source}")
 	v.route(f, awsapigatewayv2.HttpMethod_DELETE, authorizer, "/v1/accounts/{account}/mail/{name}",
-		"/v1/accounts/{account}/suppressions/{id}")
+		"/v1/accounts/{account}/suppressions/{id}", "/v1/accounts/{account}/sources/{source}")
 }

@@ -26,12 +26,18 @@ var routes = map[string]string{
 
 	"GET /v1/accounts/{account}/transcripts/{id}": "report, authorized by link",
 
-	"GET /v1/accounts/{account}/mail":                 "admin, authorized",
-	"PUT /v1/accounts/{account}/mail/{name}":          "admin, authorized",
-	"DELETE /v1/accounts/{account}/mail/{name}":       "admin, authorized",
-	"GET /v1/accounts/{account}/mail-log":             "admin, authorized",
-	"GET /v1/accounts/{account}/sources":              "admin, authorized",
-	"GET /v1/accounts/{account}/sources/{source}":     "admin, authorized",
+	"GET /v1/accounts/{account}/mail":                "admin, authorized",
+	"PUT /v1/accounts/{account}/mail/{name}":         "admin, authorized",
+	"DELETE /v1/accounts/{account}/mail/{name}":      "admin, authorized",
+	"GET /v1/accounts/{account}/mail-log":            "admin, authorized",
+	"GET /v1/accounts/{account}/sources":             "admin, authorized",
+	"GET /v1/accounts/{account}/sources/{source}":    "admin, authorized",
+	"PUT /v1/accounts/{account}/sources/{source}":    "admin, authorized",
+	"DELETE /v1/accounts/{account}/sources/{source}": "admin, authorized",
+
+	"POST /v1/accounts/{account}/sources/{source}/secrets": "admin, authorized",
+	"POST /v1/accounts/{account}/sources/{source}/try":     "admin, authorized",
+
 	"GET /v1/accounts/{account}/administrators":       "admin, authorized",
 	"PUT /v1/accounts/{account}/administrators":       "admin, authorized",
 	"GET /v1/accounts/{account}/suppressions":         "admin, authorized",

@@ -2,7 +2,12 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,6 +17,7 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/health"
 	"github.com/supportvault/supportvault/shared/source"
@@ -36,8 +42,12 @@ type SourceView struct {
 	// Weak says what the signature does not give; empty where nothing is missing.
 	Weak string `json:"weak"`
 	// Hosts are from where files are fetched, the sender's own and the account's.
-	Hosts  []string     `json:"hosts"`
-	Health SourceHealth `json:"health"`
+	Hosts []string `json:"hosts"`
+	// Settings are what the account chose.
+	Settings account.SourceSettings `json:"settings"`
+	Health   SourceHealth           `json:"health"`
+	// Secret is there once, when it was made.
+	Secret string `json:"secret,omitzero"`
 }
 
 // SourceHealth is how a source does.
@@ -120,14 +130,20 @@ func (d *desk) sourceRow(ctx context.Context, name string) (attr.Item, error) {
 	if _, known := source.Lookup(name); !known {
 		return nil, ErrNoSource
 	}
+	row, err := d.anySourceRow(ctx, name)
+	if err == nil && !account.HasSource(row) {
+		err = ErrNoSource
+	}
+	return row, err
+}
+
+// anySourceRow is the row of a source, nil if there never was one.
+func (d *desk) anySourceRow(ctx context.Context, name string) (attr.Item, error) {
 	out, err := d.Store.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &d.Store.Tables.Control, ConsistentRead: aws.Bool(true), Key: attr.Key(account.Partition(d.ses.Account), account.SourceKey(name)),
 	})
 	if err != nil {
 		return nil, err
-	}
-	if !account.HasSource(out.Item) {
-		return nil, ErrNoSource
 	}
 	return out.Item, nil
 }
@@ -143,13 +159,14 @@ func (d *desk) sourceView(ctx context.Context, row attr.Item) (SourceView, error
 	if err != nil {
 		return SourceView{}, err
 	}
-	adapter, _ := source.Lookup(name)
+	adapter := source.ForSettings(name, settings)
 	view := SourceView{
-		Source: name, Path: "/v1/webhooks/" + d.ses.Account + "/" + name, Weak: adapter.Weak, Setup: []string{},
-		Hosts: append(append([]string{}, adapter.Hosts...), settings.Hosts...),
+		Source: name, Path: "/v1/webhooks/" + d.ses.Account + "/" + name + source.Query(name, settings), Weak: adapter.Weak, Setup: []string{},
+		Settings: settings,
+		Hosts:    append(append([]string{}, adapter.Hosts...), settings.Hosts...),
 	}
 	for _, step := range adapter.Setup {
-		view.Setup = append(view.Setup, strings.NewReplacer("{url}", view.Path, "{secret}", "that was shown when it was made").Replace(step))
+		view.Setup = append(view.Setup, strings.NewReplacer("{url}", view.Path, "{secret}", "(shown when it was made)").Replace(step))
 	}
 	h, err := health.Read(ctx, d.Store.DB, d.Store.Tables.Control, d.ses.Account, name, d.ses.Now())
 	if err != nil {
@@ -167,4 +184,214 @@ func (d *desk) sourceView(ctx context.Context, row attr.Item) (SourceView, error
 	}
 	slices.Sort(view.Hosts)
 	return view, nil
+}
+
+// The faults of sources.
+var (
+	ErrSourcesFull = fault.New(fault.Conflict, "sources_full", fmt.Sprintf("An account has at most %d mapped sources.", maxMapped))
+	ErrSourceMoved = fault.New(fault.Conflict, "source_moved", "Somebody else changed this source at the same moment; nothing was changed.")
+)
+
+// maxMapped is how many mapped sources an account has at most.
+const maxMapped = 20
+
+// settingsImpossible says all that is wrong.
+func settingsImpossible(mistakes []source.Mistake) error {
+	all := make([]string, len(mistakes))
+	for i, m := range mistakes {
+		all[i] = m.String()
+	}
+	return fault.New(fault.Invalid, "source_settings_invalid", "The source cannot have these settings: "+strings.Join(all, "; ")+".")
+}
+
+// putSource gives a source its settings, and a source that the account does not have yet a secret.
+func (d *desk) putSource(ctx context.Context) (int, any, error) {
+	name := d.req.PathParameters["source"]
+	if _, known := source.Lookup(name); !known {
+		return 0, nil, ErrNoSource
+	}
+	var settings account.SourceSettings
+	if err := d.strict(&settings); err != nil {
+		return 0, nil, err
+	}
+	if mistakes := source.CheckSettings(name, settings); len(mistakes) > 0 {
+		return 0, nil, settingsImpossible(mistakes)
+	}
+	row, err := d.anySourceRow(ctx, name)
+	if err != nil {
+		return 0, nil, err
+	}
+	change := attr.Item{}
+	secret := ""
+	if !account.HasSource(row) {
+		if err := d.roomFor(ctx, name); err != nil {
+			return 0, nil, err
+		}
+		secret = source.NewSecret(name)
+		wrapped, err := wrapSecrets(d.ses.Key, name, []account.Secret{{Value: secret}})
+		if err != nil {
+			return 0, nil, err
+		}
+		change["secrets"] = attr.B(wrapped)
+	}
+	b, err := json.Marshal(settings)
+	if err != nil {
+		return 0, nil, err
+	}
+	change["settings"] = attr.B(d.ses.Key.Wrap(account.SettingsPlace(d.ses.Account, name), b))
+	if err := d.audit(ctx, "source.set", name, 0); err != nil {
+		return 0, nil, err
+	}
+	if err := d.changeSource(ctx, row, name, change); err != nil {
+		return 0, nil, err
+	}
+	maps.Copy(change, attr.Key(account.Partition(d.ses.Account), account.SourceKey(name)))
+	view, err := d.sourceView(ctx, change)
+	view.Secret = secret
+	return http.StatusOK, view, err
+}
+
+// roomFor says whether there may be another mapped source.
+func (d *desk) roomFor(ctx context.Context, name string) error {
+	if !source.Mapped(name) {
+		return nil
+	}
+	rows, err := d.sourceRows(ctx)
+	if err != nil {
+		return err
+	}
+	rows = slices.DeleteFunc(rows, func(row attr.Item) bool { return !source.Mapped(sourceOf(row)) })
+	if len(rows) >= maxMapped {
+		return ErrSourcesFull
+	}
+	return nil
+}
+
+// deleteSource takes a source away: nothing of it is accepted any more. Its row stays, without anything in it, since nobody may
+// delete rows of the partition that has the policy.
+func (d *desk) deleteSource(ctx context.Context) (int, any, error) {
+	name := d.req.PathParameters["source"]
+	row, err := d.sourceRow(ctx, name)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := d.audit(ctx, "source.delete", name, 0); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, d.changeSource(ctx, row, name, nil)
+}
+
+// changeSource changes a source, as long as it is as it was read; without a change everything goes.
+func (d *desk) changeSource(ctx context.Context, row attr.Item, name string, change attr.Item) error {
+	version := attr.GetN(row, "version")
+	expression, values := "SET version = :next", attr.Item{":next": attr.N(version + 1)}
+	for attribute, value := range change {
+		expression += ", " + attribute + " = :" + attribute
+		values[":"+attribute] = value
+	}
+	if change == nil {
+		expression += " REMOVE secrets, settings"
+	}
+	update := &dynamodb.UpdateItemInput{
+		TableName: &d.Store.Tables.Control, Key: attr.Key(account.Partition(d.ses.Account), account.SourceKey(name)),
+		UpdateExpression: &expression, ConditionExpression: aws.String("attribute_not_exists(version)"), ExpressionAttributeValues: values,
+	}
+	if row != nil {
+		update.ConditionExpression, values[":version"] = aws.String("version = :version"), attr.N(version)
+	}
+	_, err := d.Store.DB.UpdateItem(ctx, update)
+	if vault.IsConditionFailed(err) {
+		return ErrSourceMoved
+	}
+	return err
+}
+
+// rotateSource gives a source a new secret; the one before is taken for another week.
+func (d *desk) rotateSource(ctx context.Context) (int, any, error) {
+	name := d.req.PathParameters["source"]
+	var given struct {
+		Secret string `json:"secret"`
+	}
+	if d.req.Body != "" {
+		if err := d.strict(&given); err != nil {
+			return 0, nil, err
+		}
+	}
+	if _, err := d.sourceRow(ctx, name); err != nil {
+		return 0, nil, err
+	}
+	if given.Secret != "" && !source.ValidSecret(name, given.Secret) {
+		return 0, nil, ErrSecret
+	}
+	if err := d.audit(ctx, "source.rotate", name, 0); err != nil {
+		return 0, nil, err
+	}
+	rotated, err := d.Rotate(ctx, Request{Account: d.ses.Account, Source: name, Secret: given.Secret})
+	if errors.Is(err, ErrMissing) { // it was taken away meanwhile
+		err = ErrNoSource
+	}
+	return http.StatusOK, rotated, err
+}
+
+// Tried is what a body would become.
+type Tried struct {
+	// Type is the type of the delivery, empty where there is an error.
+	Type string `json:"type"`
+	// Rule is the rule of the mapping that was for the body, empty without one.
+	Rule string `json:"rule"`
+	// Delivery is what would be kept, in the canonical format.
+	Delivery source.CanonicalDelivery `json:"delivery"`
+	Fields   []TriedField             `json:"fields"`
+	// Error is with what it would be refused.
+	Error *TriedError `json:"error"`
+}
+
+// TriedField is what a mapping found of a field.
+type TriedField struct {
+	Field string `json:"field"`
+	Found int    `json:"found"`
+	First string `json:"first"`
+	Wrong string `json:"wrong"`
+}
+
+// TriedError is the error of a body.
+type TriedError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// trySource shows what a body would become, and stores nothing of it.
+func (d *desk) trySource(ctx context.Context) (int, any, error) {
+	name := d.req.PathParameters["source"]
+	body, err := edge.Body(d.req, maxBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	row, err := d.sourceRow(ctx, name)
+	if err != nil {
+		return 0, nil, err
+	}
+	settings, err := vault.ReadSettings(d.ses.Key, name, row)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := d.audit(ctx, "source.try", name, 0); err != nil {
+		return 0, nil, err
+	}
+	adapted, trace, err := source.Try(name, source.Delivery{
+		Header: http.Header{}, Query: url.Values{}, Body: body, Received: d.ses.Now(), Settings: settings,
+	})
+	tried := Tried{Type: adapted.Name, Rule: trace.Rule, Fields: make([]TriedField, len(trace.Fields))}
+	if err != nil {
+		f := fault.Of(err)
+		tried.Error = &TriedError{f.Code, f.Message}
+	}
+	for i, f := range trace.Fields {
+		tried.Fields[i] = TriedField(f)
+	}
+	for i, e := range adapted.Events {
+		adapted.Events[i], _ = d.ses.Policy.Start.Event(e)
+	}
+	tried.Delivery = source.Canonical(adapted.Events)
+	return http.StatusOK, tried, nil
 }
