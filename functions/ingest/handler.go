@@ -65,9 +65,9 @@ func (h *Handler) Webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	return edge.HTTP(ctx, req, h.webhook), nil
 }
 
-// address answers the same for every account, of which it looks at nothing.
+// address answers the same for every account that there can be, and looks at none.
 func address(_ context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	if _, ok := source.Lookup(req.PathParameters["source"]); !ok {
+	if _, ok := source.Lookup(req.PathParameters["source"]); !ok || !account.ValidID(req.PathParameters["account"]) {
 		return 0, nil, ErrSource
 	}
 	return http.StatusOK, struct{}{}, nil

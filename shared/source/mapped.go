@@ -72,6 +72,9 @@ func ForSettings(name string, s account.SourceSettings) Adapter {
 	} else if len(s.Mapping) > 0 {
 		a.Setup = mappedSetup("")
 	}
+	if s.Auth != nil {
+		a.Setup = append(slices.Clone(a.Setup), "Whose a delivery is, it shows as the source's settings have it, whatever is said above of a header.")
+	}
 	return a
 }
 

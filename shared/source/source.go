@@ -37,7 +37,7 @@ type Adapter struct {
 	// Given says whether a secret that the sender has made can be one of its own. Without it any text of a secret's length can.
 	Given func(secret string) bool
 	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
-	// for the secret.
+	// for the secret, {source} for the name of the source.
 	Setup []string
 	// Weak says what the sender's signature does not give; empty where nothing is missing.
 	Weak string
