@@ -27,7 +27,7 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 			continue
 		}
 		for _, e := range got.Events {
-			key := s.source + "-" + string(e.Kind) + "-" + e.Conversation
+			key := s.source + "-" + string(e.Kind) + "-" + strings.ReplaceAll(e.Conversation, "/", "_") // a file of it
 			e.Source = s.source
 			conversations[key] = append(conversations[key], e)
 		}
