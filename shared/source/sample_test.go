@@ -169,7 +169,7 @@ func TestNothingOfWhatMustGoIsTaken(t *testing.T) {
 		text := fmt.Sprintf("%+v", got)
 		for _, word := range []string{
 			"sample-of-a", "the-key-that-livechat-sends-along", "eyJfc2Ft", "203.0.113.57", "Leeds", "Uppsala", "HT-550871", "Fibre 500", "Firefox",
-			"elif.demir@", "very kind", "late payer", "Twelve cafés", "<script", "document.cookie",
+			"elif.demir@", "very kind", "late payer", "Twelve cafés", "<script", "alert(1)",
 		} {
 			if strings.Contains(text, word) && s.file != "ok-livechat-event-agent.json" { // a text without markup, as LiveChat's are
 				t.Errorf("%s: %q was taken", s.file, word)

@@ -22,9 +22,9 @@ import (
 //	article  the ticket with a message or note
 //	ticket   the ticket alone
 //
-// Whatever the trigger was for, an article is known by its id, and the end by the time of it (last_close_at, of Zammad 6 and
-// later): so what is said of a closed ticket does not end it anew. Before Zammad 6 it does. Every other delivery is known by a
-// hash of the body. A payload that an administrator wrote is not understood.
+// Whatever the trigger was for, an article is known by its id, and the end by its time, which is last_close_at: so what is said
+// of a closed ticket does not end it anew, except by older versions, which do not tell that time. Every other delivery is known
+// by a hash of the body. A payload that an administrator wrote is not understood.
 //
 // Attachments are known by name, type and size: their links open only to users of the Zammad. Taken are only the fields of the
 // types below: nothing of the organisation, notes on people, addresses, pictures or custom fields.
