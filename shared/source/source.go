@@ -57,7 +57,10 @@ var adapters = map[string]Adapter{
 	// An adapter for another sender is a file of its own and a line here.
 	"canonical": canonical,
 	"chatwoot":  chatwoot,
+	"freshdesk": freshdesk,
+	"livechat":  livechat,
 	"tawkto":    tawkto,
+	"zammad":    zammad,
 	"zendesk":   zendesk,
 }
 

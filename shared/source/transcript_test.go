@@ -30,7 +30,7 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 			if e.Visit != nil {
 				continue // which is no conversation
 			}
-			key := s.source + "-" + string(e.Kind) + "-" + e.Conversation
+			key := s.source + "-" + string(e.Kind) + "-" + strings.ReplaceAll(e.Conversation, "/", "_") // a file of it
 			e.Source = s.source
 			conversations[key] = append(conversations[key], e)
 		}

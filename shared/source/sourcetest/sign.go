@@ -3,12 +3,16 @@
 package sourcetest
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"hash"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +22,9 @@ import (
 
 // ID is the id of every delivery that has one.
 const ID = "msg_of_the_tests"
+
+// secretKey is where LiveChat puts its secret.
+var secretKey = regexp.MustCompile(`"secret_key"\s*:\s*"[^"]*"`)
 
 var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 	"canonical": func(d *source.Delivery, secret string, at time.Time) {
@@ -32,8 +39,26 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 		d.Header.Set("X-Chatwoot-Timestamp", stamp)
 		d.Header.Set("X-Chatwoot-Signature", "sha256="+hex.EncodeToString(Code(sha256.New, []byte(secret), stamp+"."+string(d.Body))))
 	},
+	"freshdesk": func(d *source.Delivery, secret string, _ time.Time) {
+		d.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("vault:"+secret)))
+	},
+	"livechat": func(d *source.Delivery, secret string, _ time.Time) {
+		quoted, _ := json.Marshal(secret)
+		member := append([]byte(`"secret_key": `), quoted...)
+		if secretKey.Match(d.Body) {
+			d.Body = secretKey.ReplaceAllLiteral(d.Body, member)
+		} else if rest, ok := bytes.CutPrefix(d.Body, []byte("{")); ok {
+			if !bytes.HasPrefix(bytes.TrimSpace(rest), []byte("}")) {
+				member = append(member, ", "...)
+			}
+			d.Body = slices.Concat([]byte("{"), member, rest)
+		}
+	},
 	"tawkto": func(d *source.Delivery, secret string, _ time.Time) {
 		d.Header.Set("X-Tawk-Signature", hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
+	},
+	"zammad": func(d *source.Delivery, secret string, _ time.Time) {
+		d.Header.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
 	},
 	"zendesk": func(d *source.Delivery, secret string, at time.Time) {
 		stamp := at.UTC().Format(time.RFC3339)
