@@ -4,4 +4,5 @@ package source
 var (
 	ParseID   = parseID
 	ParseTime = parseTime
+	PlainText = plainText
 )
