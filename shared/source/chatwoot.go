@@ -314,17 +314,10 @@ func chatwootRating(attributes jsontext.Value) (*int, error) {
 	if err := json.Unmarshal(asked.Submitted, &submitted); err != nil {
 		return nil, strictjson.ErrShape
 	}
-	if submitted.Survey == nil || !given(submitted.Survey.Rating) {
+	if submitted.Survey == nil {
 		return nil, nil
 	}
-	text, isText := unquoted(submitted.Survey.Rating)
-	if !isText {
-		text = string(submitted.Survey.Rating)
-	}
-	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
-		return nil, strictjson.ErrShape
-	}
-	return new(int(text[0] - '0')), nil
+	return parseRating(submitted.Survey.Rating)
 }
 
 // event is what every event about the conversation has, all but its id and time.

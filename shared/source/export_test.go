@@ -5,4 +5,8 @@ var (
 	ParseID   = parseID
 	ParseTime = parseTime
 	PlainText = plainText
+	Pictures  = pictures
+	FileName  = fileName
+
+	SecureLink = secureLink
 )

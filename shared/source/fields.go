@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -166,6 +167,33 @@ func fromDecimal(text string) (time.Time, error) {
 func fill[T any](into *T, read func(jsontext.Value) (T, error), raw jsontext.Value) (err error) {
 	*into, err = read(raw)
 	return err
+}
+
+// parseRating reads a rating of 1 to 5, a number or the text of one; null is none.
+func parseRating(raw jsontext.Value) (*int, error) {
+	if !given(raw) {
+		return nil, nil
+	}
+	text, isText := unquoted(raw)
+	if !isText {
+		text = string(raw)
+	}
+	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
+		return nil, strictjson.ErrShape
+	}
+	return new(int(text[0] - '0')), nil
+}
+
+// fileName is the name of a file without the folders before it.
+func fileName(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
+
+// secureLink is an address as it was given, if a file can be fetched from it; others are left out.
+func secureLink(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(address, "https://") {
+		return ""
+	}
+	return address
 }
 
 // ends says whether a ticket of the status is over, and goesOn whether it is not; of no status neither is said.

@@ -168,3 +168,22 @@ func attribute(z *html.Tokenizer, name string, more bool) string {
 	}
 	return ""
 }
+
+// pictures are the addresses of the pictures in a text with markup, for senders that show files so and in no list.
+func pictures(markup string) []string {
+	if !strings.Contains(markup, "<") {
+		return nil
+	}
+	var found []string
+	z := html.NewTokenizer(strings.NewReader(markup))
+	for kind := z.Next(); kind != html.ErrorToken; kind = z.Next() {
+		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
+			continue
+		}
+		name, attributes := z.TagName()
+		if address := attribute(z, "src", attributes); atom.Lookup(name) == atom.Img && address != "" {
+			found = append(found, address)
+		}
+	}
+	return found
+}

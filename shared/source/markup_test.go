@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/supportvault/supportvault/shared/source"
 )
 
@@ -61,6 +63,25 @@ func TestPlainText(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := source.PlainText(tc.markup); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestPictures(t *testing.T) {
+	for _, tc := range []struct {
+		name, markup string
+		want         []string
+	}{
+		{"none in a text", "https://example.com/1.png", nil},
+		{"none in markup", "<p>x</p>", nil},
+		{"each, in its place", `<p><img src="https://example.com/1.png?a=1&amp;b=2" alt="x">y<IMG SRC='cid:2'/></p>`, []string{"https://example.com/1.png?a=1&b=2", "cid:2"}},
+		{"none without an address", `<img alt="x"><img src=" ">`, nil},
+		{"none of a script, a comment, a link or a frame", `<script>"<img src=x>"</script><!-- <img src=x> --><a src=x><iframe src="x"><img src=x></iframe>`, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, source.Pictures(tc.markup)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
