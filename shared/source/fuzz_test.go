@@ -23,6 +23,9 @@ func FuzzAdaptCanonical(f *testing.F) { fuzzAdapt(f, "canonical") }
 func FuzzAdaptChatwoot(f *testing.F)  { fuzzAdapt(f, "chatwoot") }
 func FuzzAdaptFreshdesk(f *testing.F) { fuzzAdapt(f, "freshdesk") }
 func FuzzAdaptLivechat(f *testing.F)  { fuzzAdapt(f, "livechat") }
+func FuzzAdaptCrisp(f *testing.F)     { fuzzAdapt(f, "crisp") }
+func FuzzAdaptFreshchat(f *testing.F) { fuzzAdapt(f, "freshchat") }
+func FuzzAdaptIntercom(f *testing.F)  { fuzzAdapt(f, "intercom") }
 func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
 func FuzzAdaptZammad(f *testing.F)    { fuzzAdapt(f, "zammad") }
 func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }
@@ -73,6 +76,18 @@ func fuzzAdapt(f *testing.F, name string) {
 		`{"ticket":{"id":1,"state":{"name":"closed"},"group":"g","tags":"a,b","customer":{"id":8,"firstname":"A"},"owner":{"id":1},"updated_at":1795179941,"last_close_at":1795179940},"article":{"id":"1","sender":"Customer","from":"A <a@b>","content_type":"text/html","body":"<p>x","created_at":1795179941,"attachments":[{"size":"1","filename":"a/b"}]}}`,
 		`{"ticket":{"id":1,"state":"open","tags":["a",""],"updated_at":1795179941,"close_at":1},"article":{"id":1,"sender":{"name":"Agent"},"internal":false,"created_at":1795179941,"created_by":{"id":5}}}`,
 		`{"type":"zen:event-type:ticket.status_changed","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"current":"OPEN","previous":"SOLVED"}}`,
+		`{"event":"message:send","data":{"session_id":"s","fingerprint":7,"timestamp":1795179941286,"from":"user","type":"text","content":"x","user":{"nickname":"visitor1","type":"participant"}}}`,
+		`{"event":"message:received","timestamp":1795179941286,"data":{"session_id":"s","fingerprint":"7","from":"operator","automated":true,"content":{"text":"t","choices":[{"label":"l"},null],"targets":[{"title":"a"}],"url":"https://a/b","name":"a/b"}}}`,
+		`{"event":"message:updated","timestamp":1795179941.286,"data":{"session_id":1,"fingerprint":7,"content":{"value":"v","choices":[{"label":"l","selected":true}]}}}`,
+		`{"event":"session:set_state","timestamp":1795179941286,"data":{"session_id":"s","state":"resolved"}}`,
+		`{"event":"session:set_segments","timestamp":1795179941286,"data":{"session_id":"s","segments":["a",null,""]}}`,
+		`{"event":"session:sync:rating","timestamp":1795179941286,"data":{"session_id":"s","rating":{"stars":"5"}}}`,
+		`{"event":"session:set_email","timestamp":1795179941286,"data":{"session_id":"s","email":"e"}}`,
+		`{"action":"message_create","data":{"message":{"id":"m","conversation_id":"c","created_time":"2026-11-20T13:05:41.286Z","actor_type":"agent","actor_id":"a","user_id":"u","message_type":"private","message_parts":[{"text":{"content":"x"}},{"file":{"name":"a/b","url":"https://a","file_size_in_bytes":1}},{"collection":{"sub_parts":[{"url_button":{"label":"l"}}]}}]}}}`,
+		`{"action":"conversation_assignment","action_time":1795179941286,"data":{"assignment":{"to_agent_id":"a","conversation":{"conversation_id":"c"}}}}`,
+		`{"action":"conversation_resolution","action_time":1795179941286,"data":{"resolve":{"conversation":{"conversation_id":"c"}}}}`,
+		`{"topic":"conversation.user.replied","id":"n","data":{"item":{"type":"conversation","id":1,"created_at":1795179900,"updated_at":"1795179950","source":{"subject":"s","body":"<p>a<br>b<a href='https://c'>d</a><img src='https://e/f'></p>","author":{"type":"user","id":"v","email":"e"}},"contacts":{"contacts":[{"id":"v","external_id":2},null]},"tags":{"tags":[{"name":"t"},null]},"conversation_rating":{"rating":4}}}}`,
+		`{"topic":"conversation.admin.closed","id":"n","data":{"item":{"type":"conversation","id":"1","created_at":1795179900,"admin_assignee_id":7,"conversation_parts":{"conversation_parts":[{"id":1,"part_type":"note","body":"<ul><li>x</ul>","created_at":1795179940,"author":{"type":"admin","id":7},"attachments":[{"name":"a/b","url":"http://a","filesize":1}]},{"id":"2","part_type":"close","created_at":1795179941,"author":{"type":"bot"}}]}}}}`,
 	} {
 		f.Add([]byte(body))
 	}

@@ -32,9 +32,10 @@ type Adapter struct {
 	Verify func(d Delivery, secrets []string) error
 	// Adapt makes events of a verified delivery; unknown types of delivery give none and a name to count.
 	Adapt func(d Delivery) (Adapted, error)
-	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does.
+	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does. Of a sender whose secrets nobody
+	// else can make, it is a text that says so and that nothing verifies with.
 	Secret func() string
-	// Given says whether a secret that the sender has made can be one of its own. Without it any text of a secret's length can.
+	// Given says whether a secret that the sender has made can be one of its own. Without it any 8 to 256 visible characters can.
 	Given func(secret string) bool
 	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
 	// for the secret.
@@ -59,6 +60,9 @@ var adapters = map[string]Adapter{
 	"chatwoot":  chatwoot,
 	"freshdesk": freshdesk,
 	"livechat":  livechat,
+	"crisp":     crisp,
+	"freshchat": freshchat,
+	"intercom":  intercom,
 	"tawkto":    tawkto,
 	"zammad":    zammad,
 	"zendesk":   zendesk,
@@ -83,11 +87,18 @@ func NewSecret(name string) string {
 
 var secretForm = regexp.MustCompile(`^[!-~]+$`)
 
-// ValidSecret says whether a secret that a sender made can be one of the source: 8 to 256 visible characters, unless the
-// sender has a form of its own.
+// visible says whether a secret is of 8 to 256 visible characters.
+func visible(secret string) bool {
+	return len(secret) >= 8 && len(secret) <= 256 && secretForm.MatchString(secret)
+}
+
+// ValidSecret says whether a secret that a sender made can be one of the source.
 func ValidSecret(name, secret string) bool {
 	a, ok := adapters[name]
-	return ok && len(secret) >= 8 && len(secret) <= 256 && secretForm.MatchString(secret) && (a.Given == nil || a.Given(secret))
+	if ok && a.Given != nil {
+		return a.Given(secret)
+	}
+	return ok && visible(secret)
 }
 
 // The faults of deliveries.

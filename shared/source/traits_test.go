@@ -23,6 +23,8 @@ type traits struct {
 	secret string
 	// signature is the header in which the signature stands, stamp that of the signed time; empty without.
 	signature, stamp string
+	// given says that only the sender can make a secret.
+	given bool
 	// uncovered says that the signature is none of the body, such as a secret that is sent along.
 	uncovered bool
 	// empty says that a delivery without a body is acknowledged.

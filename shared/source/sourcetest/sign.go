@@ -4,9 +4,13 @@ package sourcetest
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -15,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/source"
@@ -54,6 +59,22 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 			d.Body = slices.Concat([]byte("{"), member, rest)
 		}
 	},
+	"crisp": func(d *source.Delivery, secret string, at time.Time) {
+		stamp := strconv.FormatInt(at.UnixMilli(), 10)
+		d.Header.Set("X-Crisp-Request-Timestamp", stamp)
+		d.Header.Set("X-Crisp-Signature", hex.EncodeToString(Code(sha256.New, []byte(secret), "["+stamp+";"+string(d.Body)+"]")))
+	},
+	"freshchat": func(d *source.Delivery, _ string, _ time.Time) {
+		sum := sha256.Sum256(d.Body)
+		code, err := rsa.SignPKCS1v15(nil, freshchatKey(), crypto.SHA256, sum[:])
+		if err != nil {
+			panic(err) // the key is large enough for the sum
+		}
+		d.Header.Set("X-Freshchat-Signature", base64.StdEncoding.EncodeToString(code))
+	},
+	"intercom": func(d *source.Delivery, secret string, _ time.Time) {
+		d.Header.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
+	},
 	"tawkto": func(d *source.Delivery, secret string, _ time.Time) {
 		d.Header.Set("X-Tawk-Signature", hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
 	},
@@ -73,6 +94,27 @@ func Sign(name string, d *source.Delivery, secret string, at time.Time) {
 	if sign, ok := signers[name]; ok {
 		sign(d, secret, at)
 	}
+}
+
+var freshchatKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// Given is the secret that the account must be given for a source of which only the sender can make one; empty for others.
+// Of Freshchat it is the public key, in one line as Freshchat shows it, of the key with which Sign signs.
+func Given(name string) string {
+	if name != "freshchat" {
+		return ""
+	}
+	der, err := x509.MarshalPKIXPublicKey(freshchatKey().Public())
+	if err != nil {
+		panic(err)
+	}
+	return "-----BEGIN RSA PUBLIC KEY----- " + base64.StdEncoding.EncodeToString(der) + " -----END RSA PUBLIC KEY-----"
 }
 
 // Knows says whether deliveries of a source can be signed.
