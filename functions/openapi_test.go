@@ -76,7 +76,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		handle := p.admin.HTTP
 		switch _, rest, _ := strings.Cut(req.RouteKey, "{account}/"); {
-		case strings.HasPrefix(req.RouteKey, "POST /v1/webhooks/"):
+		case strings.Contains(req.RouteKey, " /v1/webhooks/"):
 			handle = p.ingest.Webhook
 		case rest == "":
 			handle = openapi.New().HTTP
@@ -115,6 +115,42 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(401, unsigned)
 	unsigned.PathParameters = map[string]string{"account": "demo", "source": "nobody"}
 	answered(404, unsigned)
+
+	for _, method := range []string{"GET", "HEAD"} {
+		route := method + " /v1/webhooks/{account}/{source}"
+		answered(200, at(route, map[string]string{"account": "nobody", "source": "tawkto"}, nil))
+		answered(404, at(route, map[string]string{"source": "nobody"}, nil))
+	}
+
+	answered(200, at("GET "+v1+"/sources", nil, nil))
+	answered(400, at("GET "+v1+"/sources", nil, query("limit=1")))
+	tawkto := map[string]string{"source": "tawkto"}
+	answered(200, at("GET "+v1+"/sources/{source}", tawkto, nil))
+	answered(400, at("GET "+v1+"/sources/{source}", tawkto, query("limit=1")))
+	shop, nobody := map[string]string{"source": "mapped-shop"}, map[string]string{"source": "nobody"}
+	for _, route := range []string{"GET ", "PUT ", "DELETE "} {
+		answered(404, at(route+v1+"/sources/{source}", nobody, body(`{}`)))
+	}
+	setting, secrets, try := "PUT "+v1+"/sources/{source}", "POST "+v1+"/sources/{source}/secrets", "POST "+v1+"/sources/{source}/try"
+	answered(200, at(setting, shop, body(`{"auth":{"kind":"hmac","header":"X-Signature","hash":"sha256","encoding":"hex"},`+shopMapping+`}`)))
+	answered(200, at("GET "+v1+"/sources/{source}", shop, nil))
+	answered(400, at(setting, shop, body(`{"ready":"fax"}`)))
+	answered(413, at(setting, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(secrets, shop, nil))
+	answered(200, at(secrets, shop, body(`{"secret":"made-by-the-sender"}`)))
+	answered(400, at(secrets, shop, body(`{"secret":"short"}`)))
+	answered(404, at(secrets, nobody, nil))
+	answered(413, at(secrets, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(try, shop, body(shopBody(1, "Does it fit?"))))
+	answered(200, at(try, shop, body(`{`)))
+	answered(400, at(try, shop, func(req *events.APIGatewayV2HTTPRequest) { req.Body, req.IsBase64Encoded = "!", true }))
+	answered(404, at(try, nobody, body(`{}`)))
+	answered(413, at(try, shop, body(strings.Repeat(" ", 1<<20+1))))
+	for _, route := range []string{setting, secrets, "DELETE " + v1 + "/sources/{source}"} {
+		p.moved(t, "mapped-shop")
+		answered(409, at(route, shop, body(map[bool]string{true: `{}`}[route == setting])))
+	}
+	answered(204, at("DELETE "+v1+"/sources/{source}", shop, nil))
 
 	settled := map[string]string{}
 	for _, kind := range kinds {
@@ -305,7 +341,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
 	p.queues.refuseWith(errKilled)
 	answered(503, delivery)
-	found := map[string]string{"id": none + "-1", "name": "archive", "hold": hold.ID}
+	found := map[string]string{"source": "tawkto", "id": none + "-1", "name": "archive", "hold": hold.ID}
 	for route, o := range d.Operations() {
 		if len(o.Security) == 0 {
 			continue
@@ -322,6 +358,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		req := at(route, found, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`))
 		if route == administrators {
 			req.Body = `{"addresses":[]}`
+		}
+		if strings.Contains(route, "/sources/{source}") {
+			req.Body = map[bool]string{true: `{}`}[strings.HasPrefix(route, "PUT ")]
 		}
 		if strings.HasSuffix(route, "/copies") {
 			req.RawQueryString = "conversation=" + none + "-1"

@@ -42,6 +42,8 @@ const (
 
 	factRows = "*#fact#*"
 
+	healthRows = "*#health#*" // how sources do
+
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs
 	receiptRows     = "*#receipt#*"

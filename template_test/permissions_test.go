@@ -42,6 +42,7 @@ const (
 	delivers   = "what is delivered of a conversation"
 	byHand     = "whose hand is on a conversation"
 	facts      = "rows of facts"
+	healths    = "rows of the health of sources"
 	asSender   = "as the sender"
 	via        = "via " // and the service through which the key is used
 )
@@ -50,7 +51,8 @@ var conditions = map[string]string{
 	`null`: "",
 	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:                                                                                                                                  forAccount,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                auditRows,
-	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                  otherRows,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#health#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                     otherRows,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#health#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               healths,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               cohorts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                         chats,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                            both,
@@ -99,6 +101,7 @@ const readItems = "dynamodb:GetItem dynamodb:BatchGetItem "
 var granted = map[string][]grant{
 	"ingest": {
 		{on: "control", actions: "dynamodb:BatchGetItem"},
+		{on: "control", actions: "dynamodb:UpdateItem", when: healths},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:PutItem", when: both},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},

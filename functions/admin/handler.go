@@ -314,7 +314,7 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	from := req.Source
-	if before.Item == nil {
+	if !account.HasSource(before.Item) {
 		from = ""
 	}
 	ses, err := h.Store.Open(ctx, req.Account, from)

@@ -32,6 +32,8 @@ type delivery struct {
 func (d delivery) headers(secret string, now time.Time) (map[string]string, error) {
 	h := map[string]string{"Content-Type": "application/json"}
 	switch d.source {
+	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
+		h["X-Vault-Secret"] = secret
 	case "tawkto":
 		mac := hmac.New(sha1.New, []byte(secret))
 		mac.Write(d.body)
@@ -169,11 +171,14 @@ func samples(root string, now time.Time) ([]sample, error) {
 	return all, nil
 }
 
-// sourceOf reads the source from a sample's name, as ok-tawkto-chat-start.json.
+// sourceOf reads the source from a sample's name, as ok-tawkto-chat-start.json or ok-mapped-livehelpnow-chat-closed.json.
 func sourceOf(name string) string {
-	parts := strings.SplitN(strings.TrimSuffix(name, ".json"), "-", 3)
-	if len(parts) < 2 {
+	parts := strings.Split(strings.TrimSuffix(name, ".json"), "-")
+	switch {
+	case len(parts) < 2:
 		return ""
+	case parts[1] == "mapped" && len(parts) > 2:
+		return "mapped-" + parts[2]
 	}
 	return parts[1]
 }

@@ -26,6 +26,7 @@ func FuzzAdaptLivechat(f *testing.F)  { fuzzAdapt(f, "livechat") }
 func FuzzAdaptCrisp(f *testing.F)     { fuzzAdapt(f, "crisp") }
 func FuzzAdaptFreshchat(f *testing.F) { fuzzAdapt(f, "freshchat") }
 func FuzzAdaptIntercom(f *testing.F)  { fuzzAdapt(f, "intercom") }
+func FuzzAdaptMapped(f *testing.F)    { fuzzAdapt(f, "mapped-livehelpnow") }
 func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
 func FuzzAdaptZammad(f *testing.F)    { fuzzAdapt(f, "zammad") }
 func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }

@@ -52,6 +52,10 @@ func readSamples(t testing.TB) []sample {
 		if len(parts) != 3 || parts[0] != "ok" && parts[0] != "reject" {
 			t.Fatalf("%s is not named ok-SOURCE-VARIANT or reject-SOURCE-VARIANT", name)
 		}
+		if parts[1] == "mapped" { // of which the next word says which one
+			ready, _, _ := strings.Cut(parts[2], "-")
+			parts[1] += "-" + ready
+		}
 		all = append(all, sample{name, parts[0], parts[1], body})
 	}
 	return all

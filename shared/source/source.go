@@ -70,16 +70,26 @@ var adapters = map[string]Adapter{
 
 // Lookup is the adapter of a source.
 func Lookup(name string) (Adapter, bool) {
+	if Mapped(name) {
+		return mapped(name), true
+	}
 	a, ok := adapters[name]
 	return a, ok
 }
 
-// Names are the sources, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(adapters)) }
+// Names are the sources that an account has from the beginning, sorted: one for each sender, and one for each ready mapping.
+func Names() []string {
+	names := slices.Collect(maps.Keys(adapters))
+	for _, ready := range ReadyNames() {
+		names = append(names, mappedPrefix+ready)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // NewSecret is a random secret for a source, of the form that its sender wants.
 func NewSecret(name string) string {
-	if a, ok := adapters[name]; ok && a.Secret != nil {
+	if a, ok := Lookup(name); ok && a.Secret != nil {
 		return a.Secret()
 	}
 	return account.NewSecret()
@@ -94,7 +104,7 @@ func visible(secret string) bool {
 
 // ValidSecret says whether a secret that a sender made can be one of the source.
 func ValidSecret(name, secret string) bool {
-	a, ok := adapters[name]
+	a, ok := Lookup(name)
 	if ok && a.Given != nil {
 		return a.Given(secret)
 	}

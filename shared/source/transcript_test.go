@@ -71,8 +71,9 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 		if conversations[key] == nil {
 			t.Errorf("%s is an orphan", f.Name())
 		}
-		name, _, _ := strings.Cut(key, "-")
-		several[name] = several[name] || len(conversations[key]) > 2
+		for _, name := range source.Names() {
+			several[name] = several[name] || strings.HasPrefix(key, name+"-") && len(conversations[key]) > 2
+		}
 	}
 	for _, name := range source.Names() {
 		if !several[name] {

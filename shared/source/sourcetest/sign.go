@@ -75,6 +75,8 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 	"intercom": func(d *source.Delivery, secret string, _ time.Time) {
 		d.Header.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
 	},
+	"mapped-livehelpnow": sentAlong,
+	"mapped-zendesk":     sentAlong,
 	"tawkto": func(d *source.Delivery, secret string, _ time.Time) {
 		d.Header.Set("X-Tawk-Signature", hex.EncodeToString(Code(sha1.New, []byte(secret), string(d.Body))))
 	},
@@ -87,6 +89,9 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 		d.Header.Set("X-Zendesk-Webhook-Signature", base64.StdEncoding.EncodeToString(Code(sha256.New, []byte(secret), stamp+string(d.Body))))
 	},
 }
+
+// sentAlong is how deliveries of mapped sources show whose they are unless an account says otherwise.
+func sentAlong(d *source.Delivery, secret string, _ time.Time) { d.Header.Set("X-Vault-Secret", secret) }
 
 // Sign signs a delivery, of which everything else is there, as the source's sender does; of one that is not known it does
 // nothing. A sender that puts its secret into the body or the address changes those.
