@@ -21,6 +21,8 @@ type Delivery struct {
 	Query    url.Values
 	Body     []byte
 	Received time.Time
+	// Address is from where it came, as far as that is known.
+	Address string
 	// Settings are what the account chose for the source.
 	Settings account.SourceSettings
 }
@@ -40,6 +42,8 @@ type Adapter struct {
 	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
 	// for the secret.
 	Setup []string
+	// Limited says that anybody can send, so that no more is taken from one address than one person sends.
+	Limited bool
 	// Weak says what the sender's signature does not give; empty where nothing is missing.
 	Weak string
 	// Hosts are from where the links to the sender's files lead: names, or *.names for all below. The account may add others.
@@ -56,6 +60,7 @@ type Adapted struct {
 
 var adapters = map[string]Adapter{
 	// An adapter for another sender is a file of its own and a line here.
+	"beacon":    beacon,
 	"canonical": canonical,
 	"chatwoot":  chatwoot,
 	"freshdesk": freshdesk,

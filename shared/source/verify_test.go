@@ -329,6 +329,9 @@ func TestEverySampleVerifies(t *testing.T) {
 		if err := lookup(t, s.source).Verify(d, []string{secretOf(s.source)}); err != nil {
 			t.Errorf("%s: %v", s.file, err)
 		}
+		if described[s.source].keyless {
+			continue
+		}
 		for what, secrets := range map[string][]string{"a wrong secret": {"another secret"}, "no secret": nil, "an empty one": {""}} {
 			err := lookup(t, s.source).Verify(d, secrets)
 			if err == nil {

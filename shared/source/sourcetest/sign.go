@@ -31,7 +31,14 @@ const ID = "msg_of_the_tests"
 // secretKey is where LiveChat puts its secret.
 var secretKey = regexp.MustCompile(`"secret_key"\s*:\s*"[^"]*"`)
 
+// Origin is that of the site whose pages tell of visits.
+const Origin = "https://shop.example.com"
+
 var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
+	"beacon": func(d *source.Delivery, _ string, _ time.Time) {
+		d.Header.Set("Origin", Origin)
+		d.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	},
 	"canonical": func(d *source.Delivery, secret string, at time.Time) {
 		stamp := strconv.FormatInt(at.Unix(), 10)
 		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
