@@ -105,6 +105,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 
 	answered(200, at("GET /v1/openapi.yaml", nil, nil))
 	answered(200, at("GET /v1/canonical.schema.json", nil, nil))
+	answered(200, at("GET /v1/beacon.js", nil, nil))
 
 	delivery := p.signed(demo, "tawkto", tawkEnd("open", noon))
 	answered(202, delivery)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/time/rate"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -46,10 +47,13 @@ type counter interface {
 type Handler struct {
 	config Config
 	Deps
+	limiter limiter
 }
 
 // New makes a handler.
-func New(config Config, deps Deps) *Handler { return &Handler{config, deps} }
+func New(config Config, deps Deps) *Handler {
+	return &Handler{config: config, Deps: deps, limiter: limiter{per: map[string]*rate.Limiter{}}}
+}
 
 // Answer is what a sender gets for a delivery that is durable.
 type Answer struct {
@@ -83,11 +87,14 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if !ok {
 		return 0, nil, ErrSource
 	}
+	if adapter.Limited && !h.limiter.allow(req.PathParameters["account"], req.RequestContext.HTTP.SourceIP, h.Store.Now()) {
+		return 0, nil, ErrLimited
+	}
 	query, err := url.ParseQuery(req.RawQueryString)
 	if err != nil {
 		query = nil // no key is in it
 	}
-	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now()}
+	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now(), Address: req.RequestContext.HTTP.SourceIP}
 	// What the tables do not answer in time goes to the queue, for which there must be time left.
 	tables, cancel := context.WithTimeout(ctx, tablesTimeout)
 	defer cancel()

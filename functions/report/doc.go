@@ -1,9 +1,9 @@
 // Package report answers who may read.
 //
-// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, behind authorize; and
-// …/transcripts/{id}?link=, which shows one conversation as a page to whoever was sent a link to it.
+// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, calls and articles, and …/visits, behind
+// authorize; and …/transcripts/{id}?link=, which shows one conversation as a page to whoever was sent a link to it.
 //
-// Answers: {"chats": […], "next": …} or {"tickets": …}, newest first, without entries; or one conversation with them. What is past its
+// Answers: {"chats": […], "next": …} or {"tickets": …} and so on, newest first, without entries; or one conversation with them. What is past its
 // time, destroyed or without its keys is not found, whatever the tables still hold.
 //
 // Order: settled conversations stand at their last activity (endedAt), open ones at when they were last known to be

@@ -84,6 +84,15 @@ func conversation(payload []byte) string {
 		ID any `json:"id"`
 	}
 	var p struct {
+		Payload struct { // LiveChat's; a conversation is one thread of a chat
+			ThreadID string `json:"thread_id"`
+			Chat     struct {
+				Thread id `json:"thread"`
+			} `json:"chat"`
+		} `json:"payload"`
+		Freshdesk struct {
+			TicketID any `json:"ticket_id"`
+		} `json:"freshdesk_webhook"`
 		ChatID       string `json:"chatId"`
 		Chat         id     `json:"chat"`
 		Ticket       id     `json:"ticket"`
@@ -97,7 +106,7 @@ func conversation(payload []byte) string {
 	if json.Unmarshal(payload, &p) != nil {
 		return ""
 	}
-	candidates := []any{p.ChatID, p.Chat.ID, p.Ticket.ID, p.Conversation.ID, p.Detail.ID}
+	candidates := []any{p.Payload.ThreadID, p.Payload.Chat.Thread.ID, p.Freshdesk.TicketID, p.ChatID, p.Chat.ID, p.Ticket.ID, p.Conversation.ID, p.Detail.ID}
 	for _, e := range p.Events {
 		candidates = append(candidates, e.Conversation)
 	}

@@ -104,6 +104,10 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		"ok-canonical-two.json":     `{"events":[{"conversation":"k","time":"2026-02-01T00:00:30Z"}]}`,
 		"ok-zendesk-one.json":       `{"id":"1","detail":{"id":"7"},"time":"2026-04-01T00:00:00.000000000Z"}`,
 		"ok-zendesk-two.json":       `{"id":"2","detail":{"id":"7"},"time":"2026-04-01T00:00:01.000000000Z"}`,
+		"ok-livechat-one.json":      `{"payload":{"chat":{"id":"C","thread":{"id":"T","created_at":"2026-01-01T00:00:00.000000Z"}}}}`,
+		"ok-livechat-two.json":      `{"payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","created_at":"2026-01-01T00:00:30.000000Z"}}}`,
+		"ok-freshdesk-one.json":     `{"freshdesk_webhook":{"ticket_id":8,"ticket_created_at":"2026-01-01T00:00:00Z"}}`,
+		"ok-freshdesk-two.json":     `{"freshdesk_webhook":{"ticket_id":8,"ticket_updated_at":"2026-01-01T00:00:30Z"}}`,
 		"reject-tawkto-empty.json":  `{}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
@@ -119,7 +123,11 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		got = append(got, s.name+" "+s.source+" "+string(s.body))
 	}
 	want := []string{
+		`ok-freshdesk-one.json freshdesk {"freshdesk_webhook":{"ticket_id":8,"ticket_created_at":"2029-12-31T23:59:30Z"}}`,
+		`ok-livechat-one.json livechat {"payload":{"chat":{"id":"C","thread":{"id":"T","created_at":"2029-12-31T23:59:30.000000Z"}}}}`,
 		`ok-tawkto-start.json tawkto {"chatId":"a","time":"2029-12-31T23:50:00.000Z"}`,
+		`ok-freshdesk-two.json freshdesk {"freshdesk_webhook":{"ticket_id":8,"ticket_updated_at":"2030-01-01T00:00:00Z"}}`,
+		`ok-livechat-two.json livechat {"payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","created_at":"2030-01-01T00:00:00.000000Z"}}}`,
 		`ok-tawkto-end.json tawkto {"chatId":"a","time":"2030-01-01T00:00:00.000Z"}`,
 		`ok-canonical-one.json canonical {"events":[{"type":"x"},{"conversation":"k","time":"2029-12-31T23:59:30Z"}]}`,
 		`ok-canonical-two.json canonical {"events":[{"conversation":"k","time":"2030-01-01T00:00:00Z"}]}`,

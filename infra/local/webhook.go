@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" // #nosec G505: tawk.to signs with SHA-1
+	"crypto/sha1" // #nosec G505: tawk.to and Zammad sign with SHA-1
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 	h := map[string]string{"Content-Type": "application/json"}
 	switch d.source {
 	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
-		h["X-Vault-Secret"] = secret
+		h["X-Supportvault-Key"] = secret
 	case "tawkto":
 		mac := hmac.New(sha1.New, []byte(secret))
 		mac.Write(d.body)
@@ -54,6 +55,14 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 		h["X-Zendesk-Webhook-Signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
 		h["X-Zendesk-Webhook-Signature-Timestamp"] = stamp
 		h["X-Zendesk-Webhook-Id"] = uuid()
+	case "freshdesk":
+		h["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte("vault:"+secret))
+	case "livechat": // which sends its secret in the body
+	case "zammad":
+		mac := hmac.New(sha1.New, []byte(secret))
+		mac.Write(d.body)
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+		h["X-Zammad-Delivery"] = uuid()
 	case "canonical":
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		if err != nil {
@@ -72,12 +81,23 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 	return h, nil
 }
 
+// livechatSecret is where LiveChat puts its secret.
+var livechatSecret = regexp.MustCompile(`"secret_key"\s*:\s*"[^"]*"`)
+
+// sent is the body as the vendor sends it: LiveChat's has the secret in it.
+func (d delivery) sent(secret string) []byte {
+	if d.source != "livechat" {
+		return d.body
+	}
+	return livechatSecret.ReplaceAllLiteral(d.body, fmt.Appendf(nil, `"secret_key": %q`, secret))
+}
+
 func (d delivery) send(ctx context.Context, to source) (status int, answer []byte, err error) {
 	headers, err := d.headers(to.Secret, time.Now())
 	if err != nil {
 		return 0, nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(d.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(d.sent(to.Secret)))
 	if err != nil {
 		return 0, nil, err
 	}

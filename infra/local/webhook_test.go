@@ -42,6 +42,27 @@ func TestHeaders(t *testing.T) {
 	if got, want := h["X-Zendesk-Webhook-Signature-Timestamp"], "2020-09-13T12:26:40Z"; got != want {
 		t.Errorf("X-Zendesk-Webhook-Signature-Timestamp %s, want %s", got, want)
 	}
+	h, err = delivery{"zammad", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Hub-Signature"], "sha1=f8446672f033e4b2beafc5ca3a71eafcd2cafb6e"; got != want {
+		t.Errorf("X-Hub-Signature %s, want %s", got, want)
+	}
+	h, err = delivery{"freshdesk", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["Authorization"], "Basic dmF1bHQ6c2VjcmV0"; got != want { // printf %s vault:secret | base64
+		t.Errorf("Authorization %s, want %s", got, want)
+	}
+	chat := delivery{"livechat", []byte(`{"action":"x", "secret_key" : "sample", "payload":{}}`)}
+	if h, err = chat.headers("secret", now); err != nil || len(h) != 1 {
+		t.Errorf("LiveChat sends the headers %v, %v", h, err)
+	}
+	if got, want := string(chat.sent("my secret")), `{"action":"x", "secret_key": "my secret", "payload":{}}`; got != want {
+		t.Errorf("LiveChat sends %s, want %s", got, want)
+	}
 	h, err = delivery{"canonical", []byte(`{"a":1}`)}.headers("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", now)
 	if err != nil {
 		t.Fatal(err)
@@ -59,8 +80,8 @@ func TestHeaders(t *testing.T) {
 		t.Error("signs with what is no key")
 	}
 	for _, name := range []string{"mapped-livehelpnow", "mapped-zendesk"} {
-		if h, err = (delivery{name, []byte(`{"a":1}`)}).headers("secret", now); err != nil || h["X-Vault-Secret"] != "secret" {
-			t.Errorf("%s: X-Vault-Secret %q, %v", name, h["X-Vault-Secret"], err)
+		if h, err = (delivery{name, []byte(`{"a":1}`)}).headers("secret", now); err != nil || h["X-Supportvault-Key"] != "secret" {
+			t.Errorf("%s: X-Supportvault-Key %q, %v", name, h["X-Supportvault-Key"], err)
 		}
 	}
 	if _, err = (delivery{"carrier-pigeon", nil}).headers("secret", now); err == nil {

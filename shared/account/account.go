@@ -204,6 +204,8 @@ type SourceSettings struct {
 	Mapping json.RawMessage `json:"mapping,omitzero"`
 	// Zone is that of the times which come without one, as the IANA database names it.
 	Zone string `json:"zone,omitzero"`
+	// Origins are those of the sites whose pages may tell of visits, such as https://shop.example.com.
+	Origins []string `json:"origins,omitzero"`
 }
 
 // SourceAuth is how a delivery shows whose it is. Which fields count depends on the kind; package source checks them.

@@ -105,6 +105,8 @@ type Entry struct {
 	Attachments []Attachment `json:"attachments"`
 	// Private marks a note among agents, which no visitor may be sent.
 	Private bool `json:"private,omitzero"`
+	// Redacted says that its sender took the text and the attachments back. Adapters leave it to Fold.
+	Redacted bool `json:"redacted,omitzero"`
 }
 
 // Subject is an outside participant, as far as the account keeps what is known of them.
@@ -132,6 +134,9 @@ type Event struct {
 	// events said of that time.
 	Entries []Entry `json:"entries,omitzero"`
 	Whole   bool    `json:"whole,omitzero"`
+	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first. No sender
+	// has whole deliveries too.
+	Redacted []string `json:"redacted,omitzero"`
 	// Ended says that the conversation ended at Time, Reopened that an ended one goes on.
 	Ended    bool `json:"ended,omitzero"`
 	Reopened bool `json:"reopened,omitzero"`

@@ -56,6 +56,8 @@ type Said struct {
 	// Subjects and Agents are all that were ever named; the transcript's own are made of them.
 	Subjects []SaidSubject `json:"subjects,omitzero"`
 	Agents   []SaidAgent   `json:"agents,omitzero"`
+	// Redacted are the ids of all entries that were taken back, sorted: they may come, or come again, later.
+	Redacted []string `json:"redacted,omitzero"`
 }
 
 // SaidSubject is what some events said of a subject, and when they first and last did.
@@ -91,6 +93,7 @@ const wholeEcho = time.Minute
 // in any order, repeated, and in any number of folds: the result is the same.
 func (t Transcript) Fold(events []Event) Transcript {
 	t.Said.Subjects, t.Said.Agents = slices.Clone(t.Said.Subjects), slices.Clone(t.Said.Agents)
+	t.Said.Redacted = slices.Clone(t.Said.Redacted)
 	for _, e := range events {
 		t.Source, t.Conversation, t.Kind = e.Source, e.Conversation, e.Kind
 		t.describe(e)
@@ -100,6 +103,11 @@ func (t Transcript) Fold(events []Event) Transcript {
 		t.AgentIDs = append(t.AgentIDs, a.ID)
 	}
 	t.Entries = t.entries(events)
+	for i, e := range t.Entries {
+		if _, gone := slices.BinarySearch(t.Said.Redacted, e.ID); gone {
+			t.Entries[i].Text, t.Entries[i].Attachments, t.Entries[i].Redacted = "", nil, true
+		}
+	}
 	return t
 }
 
@@ -248,11 +256,13 @@ func arrange(entries []Entry) []Entry {
 	return arranged
 }
 
-// compareEntries orders entries by time, then as their sender counts, and forms of the same entry somehow.
+// compareEntries orders entries by time, then as their sender counts, and forms of the same entry somehow: by what a redaction
+// takes away last, so that the same form wins before and after it.
 func compareEntries(a, b Entry) int {
 	return cmp.Or(
-		a.Time.Compare(b.Time.Time), compareIDs(a.ID, b.ID), cmp.Compare(a.Text, b.Text),
+		a.Time.Compare(b.Time.Time), compareIDs(a.ID, b.ID),
 		cmp.Compare(a.Author.Role, b.Author.Role), cmp.Compare(a.Author.Name, b.Author.Name), compareBools(a.Private, b.Private),
+		cmp.Compare(a.Text, b.Text),
 		slices.CompareFunc(a.Attachments, b.Attachments, func(a, b Attachment) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.URL, b.URL))
 		}),

@@ -24,9 +24,9 @@ func full() conversation.Event {
 		ID: "canary-event", Source: "chatwoot", Conversation: "canary-conversation", Kind: retention.Chat, Time: at(2), Received: at(3),
 		Entries: []conversation.Entry{{
 			ID: "canary-entry", Time: at(1), Author: conversation.Author{Role: conversation.Visitor, Name: "canary-author"}, Text: "canary-text",
-			Attachments: []conversation.Attachment{{Name: "canary-file.pdf", Type: "canary-type", Bytes: 4711, URL: "https://canary-url.example.com"}}, Private: true,
+			Attachments: []conversation.Attachment{{Name: "canary-file.pdf", Type: "canary-type", Bytes: 4711, URL: "https://canary-url.example.com"}}, Private: true, Redacted: true,
 		}},
-		Whole: true, Ended: true, Reopened: true,
+		Whole: true, Redacted: []string{"canary-redacted"}, Ended: true, Reopened: true,
 		Subjects: []conversation.Subject{{
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},
@@ -190,7 +190,7 @@ func TestViewHasTheFieldsThatAreDocumented(t *testing.T) {
 	}{
 		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status call subjects department tags rating entries"},
 		{"a subject", reflect.TypeFor[conversation.Subject](), "name email phone visitorId customId"},
-		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private"},
+		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private redacted"},
 		{"an author", reflect.TypeFor[conversation.Author](), "role name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

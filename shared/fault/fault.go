@@ -19,6 +19,7 @@ const (
 	Unauthorized
 	NotFound
 	Conflict
+	TooMany
 	Unavailable
 )
 
@@ -32,6 +33,7 @@ var table = map[Kind]struct {
 	Unauthorized: {http.StatusUnauthorized, false},
 	NotFound:     {http.StatusNotFound, false},
 	Conflict:     {http.StatusConflict, false},
+	TooMany:      {http.StatusTooManyRequests, false},
 	Unavailable:  {http.StatusServiceUnavailable, true},
 }
 

@@ -42,7 +42,7 @@ import (
 var canonical = Adapter{
 	Verify: verifyCanonical, Adapt: adaptCanonical, Secret: canonicalSecret,
 	Given: func(secret string) bool {
-		return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
+		return visible(secret) && strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
 	},
 	Setup: []string{
 		"In your own integration: POST each delivery to {url}",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -184,8 +185,30 @@ func parseRating(raw jsontext.Value) (*int, error) {
 	return new(int(text[0] - '0')), nil
 }
 
+// joinLines puts texts below each other, those that are not empty.
+func joinLines(lines []string) string {
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
+}
+
+// listed is a text as an item of a list.
+func listed(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "- " + text
+}
+
 // fileName is the name of a file without the folders before it.
 func fileName(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
+
+// linkName is the name of the file to which an address leads. What stands behind the path may open the file.
+func linkName(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return fileName(u.Path)
+}
 
 // secureLink is an address as it was given, if a file can be fetched from it; others are left out.
 func secureLink(address string) string {

@@ -47,7 +47,7 @@ func mapped(name string) Adapter {
 }
 
 // mappedHeader is in which header the secret stands unless the account says otherwise.
-const mappedHeader = "X-Vault-Secret"
+const mappedHeader = "X-Supportvault-Key"
 
 func mappedSetup(ready string) []string {
 	if about, ok := readyMappings[ready]; ok {

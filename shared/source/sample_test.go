@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,6 +152,37 @@ func TestEverySourceHasItsSamples(t *testing.T) {
 	for _, name := range source.Names() {
 		if !verdicts["ok "+name] || !verdicts["reject "+name] {
 			t.Errorf("%s has not a sample of both verdicts", name)
+		}
+	}
+}
+
+// TestNothingOfWhatMustGoIsTaken looks for what the samples have of credentials, places, pages, addresses and custom fields.
+func TestNothingOfWhatMustGoIsTaken(t *testing.T) {
+	for _, s := range readSamples(t) {
+		got, err := adapt(t, s.source, s.body)
+		if err != nil {
+			continue
+		}
+		for i := range got.Events {
+			for j := range got.Events[i].Entries {
+				for k := range got.Events[i].Entries[j].Attachments {
+					got.Events[i].Entries[j].Attachments[k].URL = "" // which may open a file, and is dropped by package minimise
+				}
+			}
+		}
+		text := fmt.Sprintf("%+v", got)
+		for _, word := range []string{
+			"sample-of-a", "the-key-that-livechat-sends-along", "eyJfc2Ft", "203.0.113.57", "Leeds", "Uppsala", "HT-550871", "Fibre 500", "Firefox",
+			"elif.demir@", "very kind", "late payer", "Twelve cafés", "tomasz.wrona@", "operator+", "image.crisp.chat",
+		} {
+			if strings.Contains(text, word) {
+				t.Errorf("%s: %q was taken", s.file, word)
+			}
+		}
+		// The texts of these are no markup: who writes of a script has written of it.
+		plain := slices.Contains([]string{"crisp", "freshchat", "livechat"}, s.source)
+		if !plain && (strings.Contains(text, "<script") || strings.Contains(text, "alert(1)")) {
+			t.Errorf("%s: markup was taken", s.file)
 		}
 	}
 }

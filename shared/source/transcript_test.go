@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 )
 
@@ -30,7 +31,7 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 			if e.Visit != nil {
 				continue // which is no conversation
 			}
-			key := s.source + "-" + string(e.Kind) + "-" + e.Conversation
+			key := s.source + "-" + string(e.Kind) + "-" + strings.ReplaceAll(e.Conversation, "/", "_") // a file of it
 			e.Source = s.source
 			conversations[key] = append(conversations[key], e)
 		}
@@ -76,7 +77,7 @@ func TestDeliveriesOfAConversationBecomeItsTranscript(t *testing.T) {
 		}
 	}
 	for _, name := range source.Names() {
-		if !several[name] {
+		if !several[name] && !slices.Equal(described[name].kinds, []retention.Kind{retention.Visit}) {
 			t.Errorf("no sample conversation of %s has several deliveries", name)
 		}
 	}
