@@ -126,7 +126,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		return 0, nil, err
 	}
 	h.counted(ctx, h.Health.Accepted(ctx, ses.Account, from, adapted.Name, answer.Accepted == 0 && answer.Duplicates > 0))
-	slog.InfoContext(ctx, "delivery", slog.String("source", from), slog.String("type", adapted.Name), slog.Int("accepted", answer.Accepted),
+	slog.InfoContext(ctx, "delivery", slog.String("source", source.Sender(from)), slog.String("type", adapted.Name), slog.Int("accepted", answer.Accepted),
 		slog.Int("duplicates", answer.Duplicates), slog.Int("cardsMasked", cards))
 	return http.StatusAccepted, answer, nil
 }

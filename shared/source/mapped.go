@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/account"
@@ -35,6 +36,14 @@ var mappedForm = regexp.MustCompile(`^mapped-[a-z0-9]{1,24}$`)
 
 // Mapped says whether a source has a mapping.
 func Mapped(name string) bool { return name == mappedName || mappedForm.MatchString(name) }
+
+// Sender is a name of a closed list for logs and metrics: mapped, where an account chose the source's own.
+func Sender(name string) string {
+	if Mapped(name) {
+		return mappedName
+	}
+	return name
+}
 
 // mapped is the adapter of a mapped source.
 func mapped(name string) Adapter {
@@ -214,16 +223,41 @@ func adaptMapped(ready string, d Delivery, trace *Trace) (Adapted, error) {
 // any, nothing is understood.
 func mappingOf(ready string, s account.SourceSettings) (*Mapping, error) {
 	if len(s.Mapping) > 0 {
-		m, mistakes := ParseMapping(s.Mapping)
-		if len(mistakes) > 0 {
-			return nil, ErrMapping // what a former version took
-		}
-		return m, nil
+		return ownMappings.read(s.Mapping)
 	}
 	if about, ok := readyMappings[cmp.Or(s.Ready, ready)]; ok {
 		return about.mapping(), nil
 	}
 	return &Mapping{}, nil
+}
+
+// ownMappings are those that this process has read: reading one takes as long as fifty deliveries by it.
+var ownMappings mappings
+
+// maxMappings is how many mappings are remembered.
+const maxMappings = 100
+
+type mappings struct {
+	mu sync.Mutex
+	of map[[sha256.Size]byte]*Mapping
+}
+
+func (all *mappings) read(document []byte) (*Mapping, error) {
+	sum := sha256.Sum256(document)
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if m, ok := all.of[sum]; ok {
+		return m, nil
+	}
+	m, mistakes := ParseMapping(document)
+	if len(mistakes) > 0 {
+		return nil, ErrMapping // what a former version took
+	}
+	if all.of == nil || len(all.of) >= maxMappings {
+		all.of = map[[sha256.Size]byte]*Mapping{}
+	}
+	all.of[sum] = m
+	return m, nil
 }
 
 // headerForm is what the name of a header is made of (a token of RFC 9110).

@@ -293,6 +293,9 @@ func TestMappedRules(t *testing.T) {
 		if _, ok := source.Lookup(name); ok != known {
 			t.Errorf("%q is known: %v", name, ok)
 		}
+		if got := source.Sender(name); (got == "mapped") != known {
+			t.Errorf("the sender of %q is %q", name, got)
+		}
 	}
 }
 
