@@ -98,7 +98,9 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 }
 
 // sentAlong is how deliveries of mapped sources show whose they are unless an account says otherwise.
-func sentAlong(d *source.Delivery, secret string, _ time.Time) { d.Header.Set("X-Vault-Secret", secret) }
+func sentAlong(d *source.Delivery, secret string, _ time.Time) {
+	d.Header.Set("X-Vault-Secret", secret)
+}
 
 // Sign signs a delivery, of which everything else is there, as the source's sender does; of one that is not known it does
 // nothing. A sender that puts its secret into the body or the address changes those.
