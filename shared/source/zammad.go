@@ -182,7 +182,7 @@ func (a zammadArticle) add(d Delivery, e *conversation.Event) (err error) {
 	switch sender {
 	case "Customer": // agents write down what customers say, so who made the article says nothing
 		entry.Author.Role = conversation.Visitor
-		if from, err := mail.ParseAddress(a.From); err == nil {
+		if from, err := mail.ParseAddress(a.From[:min(len(a.From), longestAddress)]); err == nil {
 			entry.Author.Name = from.Name
 		}
 	case "Agent":
@@ -207,6 +207,9 @@ func (a zammadArticle) add(d Delivery, e *conversation.Event) (err error) {
 	e.Entries = []conversation.Entry{entry}
 	return nil
 }
+
+// longestAddress is how much of the sender of a mail is read.
+const longestAddress = 1000
 
 // zammadStatus reads the states that every Zammad has, and none of those that an administrator added.
 func zammadStatus(state string) conversation.Status {
