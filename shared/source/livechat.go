@@ -39,7 +39,8 @@ var livechat = Adapter{
 		"In LiveChat's Developer Console: Apps → an app of yours → Building blocks → Chat webhooks.",
 		"Target URL: {url}",
 		"Secret key: {secret}",
-		"Webhooks, API version 3.5 or 3.6: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat, thread_tagged, thread_untagged. Install the app.",
+		"Webhooks, API version 3.5 or 3.6: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat, " +
+			"thread_tagged, thread_untagged. Install the app.",
 	},
 	Weak:  "No signature: the secret is sent along in the body, and nothing shows that the rest of it is what LiveChat sent.",
 	Hosts: []string{"cdn.livechat-files.com", "cdn.livechatinc.com"},
@@ -179,8 +180,10 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 			return Adapted{Name: name}, nil // of its kind nothing is kept
 		}
 	case "event_deleted":
-		if e.ID, err = livechatPart(name, p.EventID); err == nil {
-			e.Redacted = []string{strings.TrimPrefix(e.ID, name+"/")}
+		var id string
+		if id, err = parseID(p.EventID); err == nil {
+			e.ID, err = joinID(name, id)
+			e.Redacted = []string{id}
 		}
 	case "user_added_to_chat":
 		if e.ID, err = livechatPart(name, p.User.ID); err == nil {
@@ -230,8 +233,9 @@ func (b livechatBody) start(d Delivery, e *conversation.Event) (err error) {
 		if err != nil {
 			return err
 		}
-		id, _ := unquoted(u.ID)
-		people[id] = author
+		if id, _ := optionalID(u.ID); id != "" {
+			people[id] = author
+		}
 	}
 	for _, event := range chat.Thread.Events {
 		if err := event.add(d, e, people); err != nil {

@@ -112,6 +112,8 @@ func TestLivechatAuthors(t *testing.T) {
 		{"who is listed has a name", `"jo@example.com"`, `{"id":"jo@example.com","type":"agent","name":"Jo"}`, conversation.Author{Role: "agent", Name: "Jo"}, []string{"jo@example.com"}},
 		{"a bot is listed as an agent", `"` + livechatBot + `"`, `{"id":"` + livechatBot + `","type":"agent","name":"Helper"}`, conversation.Author{Role: "bot", Name: "Helper"}, nil},
 		{"a customer is told by type, whatever the id", `"C4711"`, `{"id":"C4711","type":"customer","name":"Ana"}`, conversation.Author{Role: "visitor", Name: "Ana"}, nil},
+		{"a customer is told by type, though the id is a number", `4711`, `{"id":4711,"type":"customer","name":"Ana"}`, conversation.Author{Role: "visitor", Name: "Ana"}, nil},
+		{"none is nobody's, though somebody is listed without id", `null`, `{"type":"customer","name":"Ana"}`, conversation.Author{Role: "system"}, nil},
 		{"an agent is told by type, whatever the id", `"A4711"`, `{"id":"A4711","type":"agent","name":"Jo"}`, conversation.Author{Role: "agent", Name: "Jo"}, []string{"A4711"}},
 		{"who is listed without type or a known id may be a visitor, and so has no name", `"C4711"`, `{"id":"C4711","name":"Ana"}`, conversation.Author{Role: "system"}, nil},
 	} {

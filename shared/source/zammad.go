@@ -34,7 +34,8 @@ var zammad = Adapter{
 		"In Zammad: Settings → Manage → Webhook → New Webhook.",
 		"Endpoint: {url} — request method POST, no authentication, no custom payload.",
 		"HMAC SHA1 Signature Token: {secret}",
-		"Settings → Manage → Trigger → New Trigger: activated by action, condition “Ticket → Action is created or is updated”, execute the webhook.",
+		"Settings → Manage → Trigger → New Trigger: activated by action, condition “Ticket → Action is created or is updated”, " +
+			"execute the webhook.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
 }
