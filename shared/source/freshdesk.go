@@ -109,6 +109,9 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 		Department: t.text("ticket_group_name"),
 	}
 	id, err := parseID(body.Fields["ticket_id"])
+	if err == nil && strings.HasPrefix(id, "{{") {
+		err = strictjson.ErrShape // a placeholder that nobody filled: a template is being tried out
+	}
 	if err != nil {
 		return Adapted{}, err
 	}
