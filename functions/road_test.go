@@ -214,6 +214,14 @@ func (r *road) account(t testing.TB, req admin.Request) admin.Created {
 	if err != nil {
 		t.Fatalf("create account: %v", err)
 	}
+	for name := range created.Sources {
+		if given := sourcetest.Given(name); given != "" {
+			if _, err := r.admin.Rotate(context.Background(), admin.Request{Account: req.Account, Source: name, Secret: given}); err != nil {
+				t.Fatalf("give %s its secret: %v", name, err)
+			}
+			created.Sources[name] = admin.Source{Path: created.Sources[name].Path, Secret: given}
+		}
+	}
 	return created
 }
 

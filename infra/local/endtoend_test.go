@@ -46,7 +46,7 @@ func deployedStack(t *testing.T) stack {
 // newAccount creates an account of its own for the test.
 func (s stack) newAccount(t *testing.T, r accountRequest) outputs {
 	t.Helper()
-	a, err := s.createAccount(t.Context(), r)
+	a, err := s.createOwnAccount(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" // #nosec G505: tawk.to and Zammad sign with SHA-1
+	"crypto/rsa"
+	"crypto/sha1" // #nosec G505: tawk.to, Intercom and Zammad sign with SHA-1
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -75,6 +77,29 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 		h["webhook-id"] = id
 		h["webhook-timestamp"] = seconds
 		h["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	case "intercom":
+		mac := hmac.New(sha1.New, []byte(secret))
+		mac.Write(d.body)
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+	case "crisp": // as a plugin; a website signs nothing and has the secret in its address
+		stamp := strconv.FormatInt(now.UnixMilli(), 10)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte("[" + stamp + ";"))
+		mac.Write(d.body)
+		mac.Write([]byte("]"))
+		h["X-Crisp-Signature"] = hex.EncodeToString(mac.Sum(nil))
+		h["X-Crisp-Request-Timestamp"] = stamp
+	case "freshchat":
+		key, err := privateKey(secret)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(d.body)
+		code, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+		if err != nil {
+			return nil, err
+		}
+		h["X-Freshchat-Signature"] = base64.StdEncoding.EncodeToString(code)
 	default:
 		return nil, fmt.Errorf("do not know how the source %q signs", d.source)
 	}

@@ -147,6 +147,9 @@ type Event struct {
 	Department string    `json:"department,omitzero"`
 	Tags       []string  `json:"tags"`
 	Rating     *int      `json:"rating,omitzero"`
+	// Tagged and Untagged are single tags that were set and taken away, by senders that do not tell all there are.
+	Tagged   []string `json:"tagged,omitzero"`
+	Untagged []string `json:"untagged,omitzero"`
 	// AgentIDs are the sender's ids (or, without ids, the names) of the agents who took part; only a pseudonym of the
 	// first is ever kept outside the transcript.
 	AgentIDs []string `json:"agentIds,omitzero"`

@@ -207,6 +207,9 @@ func random(r *rand.Rand) []conversation.Event {
 		case 1:
 			e.Tags = []string{pick("refund", "delivery")}
 		}
+		if r.IntN(5) == 0 {
+			e.Tagged, e.Untagged = []string{pick("refund", "delivery", "vip")}, []string{pick("refund", "delivery", "vip")}
+		}
 		if r.IntN(4) == 0 {
 			e.Rating = new(1 + r.IntN(5))
 		}
@@ -381,6 +384,12 @@ func TestFoldDescribes(t *testing.T) {
 	tags := func(seconds float64, tags ...string) conversation.Event {
 		return event("t"+strings.Join(tags, ","), seconds, func(e *conversation.Event) { e.Tags = append([]string{}, tags...) })
 	}
+	tagged := func(seconds float64, tag string) conversation.Event {
+		return event("+"+tag, seconds, func(e *conversation.Event) { e.Tagged = []string{tag} })
+	}
+	untagged := func(seconds float64, tag string) conversation.Event {
+		return event("-"+tag, seconds, func(e *conversation.Event) { e.Untagged = []string{tag} })
+	}
 	rating := func(seconds float64, n int) conversation.Event {
 		return event(fmt.Sprint("r", n), seconds, func(e *conversation.Event) { e.Rating = &n })
 	}
@@ -404,6 +413,13 @@ func TestFoldDescribes(t *testing.T) {
 		{"the latest tags, not all that there ever were", []conversation.Event{tags(1, "a", "b"), tags(2, "c")}, described{Tags: []string{"c"}, Started: at(1)}},
 		{"that the tags were removed", []conversation.Event{tags(1, "a"), tags(2)}, described{Tags: []string{}, Started: at(1)}},
 		{"the tags that a later event does not mention", []conversation.Event{tags(1, "a"), ended(2)}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"a tag that was added", []conversation.Event{tags(1, "a"), tagged(2, "b")}, described{Tags: []string{"a", "b"}, Started: at(1)}},
+		{"a tag that was added to none", []conversation.Event{tagged(2, "b"), tagged(1, "c"), tagged(3, "b")}, described{Tags: []string{"c", "b"}, Started: at(1)}},
+		{"no tag that was taken away", []conversation.Event{tags(1, "a", "b"), untagged(2, "a")}, described{Tags: []string{"b"}, Started: at(1)}},
+		{"that the only tag was taken away", []conversation.Event{tagged(1, "a"), untagged(2, "a")}, described{Tags: []string{}, Started: at(1)}},
+		{"a tag that was taken away and set once more", []conversation.Event{tags(1, "a"), untagged(2, "a"), tagged(3, "a")}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"the latest tags, whatever was added before", []conversation.Event{tagged(1, "b"), untagged(1, "a"), tags(2, "a")}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"a tag set and taken away in the same millisecond", []conversation.Event{tagged(1, "b"), untagged(1, "b")}, described{Tags: []string{"b"}, Started: at(1)}},
 		{"the latest rating, better or worse", []conversation.Event{rating(1, 5), rating(2, 1)}, described{Rating: new(1), Started: at(1)}},
 		{"one of two departments of the same millisecond", []conversation.Event{department(1, "Sales"), department(1, "Support")}, described{Department: "Support", Started: at(1)}},
 		{"one of two ratings of the same millisecond", []conversation.Event{rating(1, 2), rating(1, 4)}, described{Rating: new(4), Started: at(1)}},
@@ -492,6 +508,7 @@ func TestAdds(t *testing.T) {
 		{"by another rating", later(func(e *conversation.Event) { e.Rating = new(1) }), true},
 		{"by the tags being removed", later(func(e *conversation.Event) { e.Tags = []string{} }), true},
 		{"by a message being taken back", later(func(e *conversation.Event) { e.Redacted = []string{"m1"} }), true},
+		{"by a single tag", later(func(e *conversation.Event) { e.Tagged = []string{"vip"} }), true},
 		{"not by tags of before", event("tags", 11, func(e *conversation.Event) { e.Tags = nil }), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

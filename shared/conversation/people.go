@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// hear remembers whom an event names and what it takes back.
+// hear remembers whom an event names, what it says of single tags, and what it takes back.
 func (s *Said) hear(e Event) {
 	for _, subject := range e.Subjects {
 		if subject == (Subject{}) {
@@ -29,6 +29,7 @@ func (s *Said) hear(e Event) {
 		}
 	}
 	slices.SortFunc(s.Agents, compareAgents)
+	s.change(e)
 	for _, id := range e.Redacted {
 		if i, known := slices.BinarySearch(s.Redacted, id); !known {
 			s.Redacted = slices.Insert(s.Redacted, i, id)

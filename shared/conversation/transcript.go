@@ -56,6 +56,9 @@ type Said struct {
 	// Subjects and Agents are all that were ever named; the transcript's own are made of them.
 	Subjects []SaidSubject `json:"subjects,omitzero"`
 	Agents   []SaidAgent   `json:"agents,omitzero"`
+	// TagChanges are what was said of single tags since all of them were, sorted; Listed are those then.
+	TagChanges []TagChange `json:"tagChanges,omitzero"`
+	Listed     []string    `json:"listed,omitzero"`
 	// Redacted are the ids of all entries that were taken back, sorted: they may come, or come again, later.
 	Redacted []string `json:"redacted,omitzero"`
 }
@@ -93,11 +96,15 @@ const wholeEcho = time.Minute
 // in any order, repeated, and in any number of folds: the result is the same.
 func (t Transcript) Fold(events []Event) Transcript {
 	t.Said.Subjects, t.Said.Agents = slices.Clone(t.Said.Subjects), slices.Clone(t.Said.Agents)
-	t.Said.Redacted = slices.Clone(t.Said.Redacted)
+	t.Said.Redacted, t.Said.TagChanges = slices.Clone(t.Said.Redacted), slices.Clone(t.Said.TagChanges)
+	listed := t.listed()
 	for _, e := range events {
 		t.Source, t.Conversation, t.Kind = e.Source, e.Conversation, e.Kind
+		t.Tags = listed
 		t.describe(e)
+		listed = t.Tags
 	}
+	t.changed(listed)
 	t.Subjects, t.AgentIDs = people(t.Said.Subjects), nil
 	for _, a := range t.Said.Agents {
 		t.AgentIDs = append(t.AgentIDs, a.ID)

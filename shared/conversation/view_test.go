@@ -30,7 +30,7 @@ func full() conversation.Event {
 		Subjects: []conversation.Subject{{
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},
-		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
+		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Tagged: []string{"canary-tagged"}, Untagged: []string{"canary-untagged"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
 		Call: &conversation.Call{Direction: "canary-direction", Outcome: "canary-outcome", Seconds: 4711, Recording: "canary-recording"},
 		Visit: &conversation.Visit{VisitorID: "canary-visitor", Referrer: "canary-referrer", Pages: []conversation.Page{
 			{Time: at(1), URL: "canary-url", Title: "canary-title"},
@@ -82,6 +82,7 @@ func TestNothingOfTheContentIsLogged(t *testing.T) {
 		{"what a transcript remembers", transcript.Said},
 		{"a subject as it was said", transcript.Said.Subjects[0]},
 		{"an agent as they were said", transcript.Said.Agents[0]},
+		{"a tag as it was said", transcript.Said.TagChanges[0]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for format, handler := range map[string]func(*bytes.Buffer) slog.Handler{

@@ -63,12 +63,15 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 	if len(entries) > 0 {
 		e.Entries = entries
 	}
-	if e.Tags != nil {
-		tags := make([]string, len(e.Tags))
-		for i, tag := range e.Tags {
-			tags[i] = mask(tag)
+	for _, tags := range []*[]string{&e.Tags, &e.Tagged, &e.Untagged} {
+		if *tags == nil {
+			continue
 		}
-		e.Tags = tags
+		masked := make([]string, len(*tags))
+		for i, tag := range *tags {
+			masked[i] = mask(tag)
+		}
+		*tags = masked
 	}
 	e.Title, e.Department = mask(e.Title), mask(e.Department)
 	if e.Call != nil {

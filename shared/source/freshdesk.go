@@ -34,10 +34,12 @@ import (
 var freshdesk = Adapter{
 	Verify: verifyFreshdesk, Adapt: adaptFreshdesk,
 	Setup: []string{
-		"In Freshdesk: Admin → Workflows → Automations. Make a rule on ticket creation, and one on ticket updates: status is changed, reply is sent, note is added, tag is added or removed.",
+		"In Freshdesk: Admin → Workflows → Automations. Make a rule on ticket creation, and one on ticket updates: status is changed, " +
+			"reply is sent, note is added, tag is added or removed.",
 		"Action of both: Trigger webhook, request type POST, URL: {url}",
 		"Requires authentication: any username, password {secret} — or the custom header X-Supportvault-Key: {secret}",
-		"Encoding JSON, content Simple: tick ticket ID, subject, status, tags, group name, agent name and email, requester name, email and phone, description, latest public comment, latest private comment, triggered event.",
+		"Encoding JSON, content Simple: tick ticket ID, subject, status, tags, group name, agent name and email, requester name, " +
+			"email and phone, description, latest public comment, latest private comment, triggered event.",
 	},
 	Weak: "No signature: the secret is sent along, and nothing shows that the body is what Freshdesk sent.",
 }
@@ -107,6 +109,9 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 		Department: t.text("ticket_group_name"),
 	}
 	id, err := parseID(body.Fields["ticket_id"])
+	if err == nil && strings.HasPrefix(id, "{{") {
+		err = strictjson.ErrShape // a placeholder that nobody filled: a template is being tried out
+	}
 	if err != nil {
 		return Adapted{}, err
 	}

@@ -70,6 +70,7 @@ func fuzzAdapt(f *testing.F, name string) {
 		`{"action":"event_deleted","payload":{"chat_id":"C","thread_id":"T","event_id":"1"}}`,
 		`{"action":"user_added_to_chat","payload":{"chat_id":"C","thread_id":"T","user":{"id":"u"}}}`,
 		`{"action":"chat_transferred","payload":{"chat_id":"C","thread_id":"T","transferred_to":{"agent_ids":["a",""]}}}`,
+		`{"action":"thread_tagged","payload":{"chat_id":"C","thread_id":"T","tag":"a"}}`,
 		`{"action":"chat_deactivated","payload":{"chat_id":"C","thread_id":"T"}}`,
 		`{"freshdesk_webhook":{"ticket_id":1,"ticket_status":"Open","ticket_tags":"a, b","ticket_description":"<p>x","triggered_event":"{ticket_action:created}","ticket_created_at":"2026-11-20T10:03:11Z"}}`,
 		`{"freshdesk_webhook":{"ticket_id":"1","ticket_status":4,"ticket_requester_name":"A","ticket_latest_public_comment":"A : <b>x","ticket_latest_private_comment":"B : y","ticket_contact_phone":1.5}}`,

@@ -134,17 +134,17 @@ func adaptIntercom(d Delivery) (Adapted, error) {
 	if body.Data.Item.Type != "conversation" { // a part without its conversation, as some versions tell of tags
 		return Adapted{Name: name}, nil
 	}
-	e, err := body.event(d)
+	e, err := body.event(d, name)
 	if err != nil {
 		return Adapted{}, err
 	}
-	e.Ended, e.Reopened = name == "conversation.admin.closed", name == "conversation.admin.opened"
 	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
 }
 
-func (b intercomBody) event(d Delivery) (conversation.Event, error) {
+func (b intercomBody) event(d Delivery, name string) (conversation.Event, error) {
 	c := b.Data.Item
 	e := conversation.Event{Kind: retention.Chat, Received: conversation.At(d.Received)}
+	e.Ended, e.Reopened = name == "conversation.admin.closed", name == "conversation.admin.opened"
 	var assignee string
 	for _, err := range []error{
 		fill(&e.ID, parseID, b.ID), fill(&e.Conversation, parseID, c.ID), fill(&assignee, optionalID, c.Assignee),
@@ -158,8 +158,7 @@ func (b intercomBody) event(d Delivery) (conversation.Event, error) {
 	if err != nil {
 		return conversation.Event{}, err
 	}
-	updated, err := firstTime(d.Received, c.Updated, c.Created)
-	if err != nil {
+	if e.Time, err = firstTime(d.Received, c.Updated, c.Created); err != nil {
 		return conversation.Event{}, err
 	}
 	if c.Tags.Tags != nil {
@@ -184,6 +183,7 @@ func (b intercomBody) event(d Delivery) (conversation.Event, error) {
 	if err := people.wrote(c.Source, "source", created); err != nil {
 		return conversation.Event{}, err
 	}
+	var newest conversation.Time
 	for _, part := range c.Parts.Parts {
 		id, err := parseID(part.ID)
 		if err != nil {
@@ -193,15 +193,15 @@ func (b intercomBody) event(d Delivery) (conversation.Event, error) {
 		if err != nil {
 			return conversation.Event{}, err
 		}
-		if at.After(e.Time.Time) { // the delivery is about its newest part; the conversation may have changed since
-			e.Time = at
+		if at.After(newest.Time) {
+			newest = at
 		}
 		if err := people.wrote(part, id, at); err != nil {
 			return conversation.Event{}, err
 		}
 	}
-	if e.Time.IsZero() {
-		e.Time = updated
+	if (e.Ended || e.Reopened) && !newest.IsZero() { // what is told is as it was later, but this happened then
+		e.Time = newest
 	}
 	if e.AgentIDs == nil && assignee != "" && assignee != "0" {
 		e.AgentIDs = []string{assignee}

@@ -20,11 +20,13 @@ import (
 //	event_deleted       the entry is taken back (3.7)
 //	user_added_to_chat  who came in
 //	chat_transferred    the agents who have it now
+//	thread_tagged, thread_untagged
 //	chat_deactivated    the end
 //
 // A chat of LiveChat lives as long as its customer does: a conversation is one thread of it, CHAT/THREAD, and a chat that is
 // taken up again is another conversation. Everything else is acknowledged; so are changes of an event, which stays as it first
-// was, and tags set later, of which LiveChat tells one at a time and not when. What has no time of its own has that of receipt.
+// was. What has no time of its own has that of receipt; what has no id either, such as a tag, is known by a hash of the body: a tag
+// that is set a second time, after it was taken away, is taken for a repetition.
 //
 // An author is told by id alone: that of an agent is an e-mail address, of a bot 32 hexadecimal digits, of a customer a UUID;
 // where the people are listed, their type counts first. An id of another form is nobody's.
@@ -37,7 +39,8 @@ var livechat = Adapter{
 		"In LiveChat's Developer Console: Apps → an app of yours → Building blocks → Chat webhooks.",
 		"Target URL: {url}",
 		"Secret key: {secret}",
-		"Webhooks, API version 3.5 or 3.6: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat. Install the app.",
+		"Webhooks, API version 3.5 or 3.6: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat, " +
+			"thread_tagged, thread_untagged. Install the app.",
 	},
 	Weak:  "No signature: the secret is sent along in the body, and nothing shows that the rest of it is what LiveChat sent.",
 	Hosts: []string{"cdn.livechat-files.com", "cdn.livechatinc.com"},
@@ -71,6 +74,7 @@ type livechatBody struct {
 		Event       livechatEvent  `json:"event"`
 		EventID     jsontext.Value `json:"event_id"`
 		User        livechatUser   `json:"user"`
+		Tag         string         `json:"tag"`
 		Transferred struct {
 			AgentIDs []string `json:"agent_ids"`
 		} `json:"transferred_to"`
@@ -106,7 +110,8 @@ type livechatEvent struct {
 	} `json:"fields"`
 	System string `json:"system_message_type"`
 	Vars   struct {
-		Score jsontext.Value `json:"score"`
+		Score    jsontext.Value `json:"score"`
+		Customer jsontext.Value `json:"customer"`
 	} `json:"text_vars"`
 }
 
@@ -124,8 +129,7 @@ var livechatNames = []string{
 	"chat_properties_updated", "customer_session_fields_updated", "event_properties_deleted", "event_properties_updated",
 	"event_updated", "events_marked_as_seen", "group_created", "group_deleted", "group_updated", "incoming_customer",
 	"incoming_rich_message_postback", "routing_status_set", "tag_created", "tag_deleted", "tag_updated",
-	"thread_properties_deleted", "thread_properties_updated", "thread_summary_set", "thread_tagged", "thread_untagged",
-	"user_removed_from_chat",
+	"thread_properties_deleted", "thread_properties_updated", "thread_summary_set", "user_removed_from_chat",
 }
 
 func adaptLivechat(d Delivery) (Adapted, error) {
@@ -134,7 +138,8 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 		return Adapted{}, err
 	}
 	switch name {
-	case "incoming_chat", "incoming_event", "event_deleted", "user_added_to_chat", "chat_transferred", "chat_deactivated":
+	case "incoming_chat", "incoming_event", "event_deleted", "user_added_to_chat", "chat_transferred", "thread_tagged", "thread_untagged",
+		"chat_deactivated":
 	default:
 		if !slices.Contains(livechatNames, name) {
 			name = otherName
@@ -175,8 +180,10 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 			return Adapted{Name: name}, nil // of its kind nothing is kept
 		}
 	case "event_deleted":
-		if e.ID, err = livechatPart(name, p.EventID); err == nil {
-			e.Redacted = []string{strings.TrimPrefix(e.ID, name+"/")}
+		var id string
+		if id, err = parseID(p.EventID); err == nil {
+			e.ID, err = joinID(name, id)
+			e.Redacted = []string{id}
 		}
 	case "user_added_to_chat":
 		if e.ID, err = livechatPart(name, p.User.ID); err == nil {
@@ -185,6 +192,14 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 	case "chat_transferred":
 		e.ID = name + "/" + bodyHash(d)
 		e.AgentIDs = slices.DeleteFunc(p.Transferred.AgentIDs, func(id string) bool { return id == "" })
+	case "thread_tagged", "thread_untagged":
+		e.ID = name + "/" + bodyHash(d)
+		if p.Tag == "" {
+			return Adapted{}, ErrMissing
+		}
+		if e.Tagged = []string{p.Tag}; name == "thread_untagged" {
+			e.Tagged, e.Untagged = nil, e.Tagged
+		}
 	case "chat_deactivated":
 		e.Ended = true
 	}
@@ -218,8 +233,9 @@ func (b livechatBody) start(d Delivery, e *conversation.Event) (err error) {
 		if err != nil {
 			return err
 		}
-		id, _ := unquoted(u.ID)
-		people[id] = author
+		if id, _ := optionalID(u.ID); id != "" {
+			people[id] = author
+		}
 	}
 	for _, event := range chat.Thread.Events {
 		if err := event.add(d, e, people); err != nil {
@@ -295,6 +311,10 @@ func (ev livechatEvent) add(d Delivery, e *conversation.Event, people map[string
 		err = ev.livechatFile.attach(&entry)
 	case "system_message":
 		entry.Author, entry.Text = conversation.Author{Role: conversation.System}, ev.Text
+		// The line names the customer, whose name is not always kept.
+		if name, _ := unquoted(ev.Vars.Customer); name != "" {
+			entry.Text = strings.Replace(ev.Text, name, "The customer", 1)
+		}
 		e.Rating = ev.rating(e.Rating)
 	case "filled_form":
 		if entry.Author.Role == conversation.Visitor {

@@ -47,12 +47,12 @@ var _ = describe("livechat", traits{
 			file(at+".elements.*.image.", m)
 			m[at+".elements.*.buttons"], m[at+".elements.*.buttons.*"], m[at+".elements.*.buttons.*.text"] = list, object, text
 			m[at+".fields"], m[at+".fields.*"], m[at+".fields.*.type"], m[at+".fields.*.answer"] = list, object, text, use{takes: anything}
-			m[at+".text_vars"], m[at+".text_vars.score"] = object, use{takes: anything}
+			m[at+".text_vars"], m[at+".text_vars.score"], m[at+".text_vars.customer"] = object, use{takes: anything}, use{takes: anything}
 		}
-		for _, name := range []string{"thread_tagged", "chat_properties_updated", "thread_summary_set", "event_updated", "other"} {
+		for _, name := range []string{"chat_properties_updated", "thread_summary_set", "event_updated", "other"} {
 			of(name)
 		}
-		for _, name := range []string{"incoming_event", "event_deleted", "user_added_to_chat", "chat_transferred", "chat_deactivated"} {
+		for _, name := range []string{"incoming_event", "event_deleted", "user_added_to_chat", "chat_transferred", "thread_tagged", "thread_untagged", "chat_deactivated"} {
 			m := of(name)
 			m["payload"], m["payload.chat_id"], m["payload.thread_id"] = use{takes: "o", required: true}, id, id
 			switch name {
@@ -61,6 +61,8 @@ var _ = describe("livechat", traits{
 				event("payload.event", m)
 			case "event_deleted":
 				m["payload.event_id"] = id
+			case "thread_tagged", "thread_untagged":
+				m["payload.tag"] = use{takes: "s", required: true}
 			case "user_added_to_chat":
 				m["payload.user"] = use{takes: "o", required: true}
 				user("payload.user", m, id)
@@ -110,6 +112,8 @@ func TestLivechatAuthors(t *testing.T) {
 		{"who is listed has a name", `"jo@example.com"`, `{"id":"jo@example.com","type":"agent","name":"Jo"}`, conversation.Author{Role: "agent", Name: "Jo"}, []string{"jo@example.com"}},
 		{"a bot is listed as an agent", `"` + livechatBot + `"`, `{"id":"` + livechatBot + `","type":"agent","name":"Helper"}`, conversation.Author{Role: "bot", Name: "Helper"}, nil},
 		{"a customer is told by type, whatever the id", `"C4711"`, `{"id":"C4711","type":"customer","name":"Ana"}`, conversation.Author{Role: "visitor", Name: "Ana"}, nil},
+		{"a customer is told by type, though the id is a number", `4711`, `{"id":4711,"type":"customer","name":"Ana"}`, conversation.Author{Role: "visitor", Name: "Ana"}, nil},
+		{"none is nobody's, though somebody is listed without id", `null`, `{"type":"customer","name":"Ana"}`, conversation.Author{Role: "system"}, nil},
 		{"an agent is told by type, whatever the id", `"A4711"`, `{"id":"A4711","type":"agent","name":"Jo"}`, conversation.Author{Role: "agent", Name: "Jo"}, []string{"A4711"}},
 		{"who is listed without type or a known id may be a visitor, and so has no name", `"C4711"`, `{"id":"C4711","name":"Ana"}`, conversation.Author{Role: "system"}, nil},
 	} {
@@ -152,7 +156,8 @@ func TestLivechatEvents(t *testing.T) {
 		{"a file that is not fetched in the clear", customer + `"type":"file","name":"a.png","url":"http://cdn.livechat-files.com/a.png"`,
 			"", []conversation.Attachment{{Name: "a.png"}}, false},
 		{"a file without anything", customer + `"type":"file"`, "", []conversation.Attachment{{}}, false},
-		{"a line of the system", `"type":"system_message","text":"Jo left"`, "Jo left", nil, false},
+		{"a line of the system", `"type":"system_message","text":"Jo left","text_vars":{"agent":"Jo","customer":""}`, "Jo left", nil, false},
+		{"a line of the system without the customer's name", `"type":"system_message","text":"Ana left","text_vars":{"customer":"Ana"}`, "The customer left", nil, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			entry := one(t, "livechat", livechatEvent(tc.fields)).Entries[0]
@@ -228,6 +233,10 @@ func TestLivechatTurns(t *testing.T) {
 	got, err := adapt(t, "livechat", []byte(`{"action":"chat_transferred","payload":{"chat_id":"C","transferred_to":{"group_ids":[19]}}}`))
 	if diff := cmp.Diff(source.Adapted{Name: "chat_transferred"}, got); err != nil || diff != "" {
 		t.Errorf("a chat that nobody is in: %v (-want +got):\n%s", err, diff)
+	}
+	tagged, untagged := one(t, "livechat", `{"action":"thread_tagged",`+of+`"tag":"a"}}`), one(t, "livechat", `{"action":"thread_untagged",`+of+`"tag":"a"}}`)
+	if diff := cmp.Diff([]any{[]string{"a"}, []string(nil), []string(nil), []string{"a"}}, []any{tagged.Tagged, tagged.Untagged, untagged.Tagged, untagged.Untagged}); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 	again := one(t, "livechat", `{"action":"chat_deactivated","payload":{"chat_id":"C","thread_id":"U"}}`)
 	if again.Conversation == ended.Conversation {

@@ -272,9 +272,18 @@ func CheckSettings(name string, s account.SourceSettings) (mistakes []Mistake) {
 			break
 		}
 	}
+	for i, origin := range s.Origins {
+		if !originForm.MatchString(origin) || i >= maxHosts || len(origin) > maxID {
+			wrong("/origins/"+strconv.Itoa(i), "must be an origin such as https://shop.example.com, of which there are at most 20")
+			break
+		}
+	}
+	if !adapters[name].Limited && len(s.Origins) > 0 {
+		wrong("/origins", "are of the source beacon alone")
+	}
 	if !Mapped(name) {
 		if s.Auth != nil || s.Ready != "" || len(s.Mapping) > 0 || s.Zone != "" {
-			wrong("", "only a mapped source has anything but hosts")
+			wrong("", "only a mapped source has auth, ready, mapping and zone")
 		}
 		return mistakes
 	}
@@ -309,6 +318,9 @@ const (
 )
 
 var hostForm = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
+
+// originForm is a scheme and a host, perhaps with a port, as a browser writes an origin.
+var originForm = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]{1,5})?$`)
 
 func checkAuth(a account.SourceAuth) (mistakes []Mistake) {
 	wrong := func(field, says string) { mistakes = append(mistakes, Mistake{"/auth/" + field, says}) }

@@ -294,7 +294,7 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 				t.Error("an agent without id")
 			}
 		}
-		for _, tag := range e.Tags {
+		for _, tag := range slices.Concat(e.Tags, e.Tagged, e.Untagged) {
 			if tag == "" {
 				t.Error("an empty tag")
 			}

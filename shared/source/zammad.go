@@ -34,7 +34,8 @@ var zammad = Adapter{
 		"In Zammad: Settings → Manage → Webhook → New Webhook.",
 		"Endpoint: {url} — request method POST, no authentication, no custom payload.",
 		"HMAC SHA1 Signature Token: {secret}",
-		"Settings → Manage → Trigger → New Trigger: activated by action, condition “Ticket → Action is created or is updated”, execute the webhook.",
+		"Settings → Manage → Trigger → New Trigger: activated by action, condition “Ticket → Action is created or is updated”, " +
+			"execute the webhook.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
 }
@@ -182,7 +183,7 @@ func (a zammadArticle) add(d Delivery, e *conversation.Event) (err error) {
 	switch sender {
 	case "Customer": // agents write down what customers say, so who made the article says nothing
 		entry.Author.Role = conversation.Visitor
-		if from, err := mail.ParseAddress(a.From); err == nil {
+		if from, err := mail.ParseAddress(a.From[:min(len(a.From), longestAddress)]); err == nil {
 			entry.Author.Name = from.Name
 		}
 	case "Agent":
@@ -207,6 +208,9 @@ func (a zammadArticle) add(d Delivery, e *conversation.Event) (err error) {
 	e.Entries = []conversation.Entry{entry}
 	return nil
 }
+
+// longestAddress is how much of the sender of a mail is read.
+const longestAddress = 1000
 
 // zammadStatus reads the states that every Zammad has, and none of those that an administrator added.
 func zammadStatus(state string) conversation.Status {

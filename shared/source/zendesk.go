@@ -26,7 +26,7 @@ import (
 //	messaging_ticket.message_added           a message of the visitor, an agent or a bot
 //
 // A ticket of messaging stays a ticket: its status, tags and comments come under the same id as the messages, and an id is one
-// record. Of a rating (ticket.csat_received) Zendesk documents nothing that could be taken.
+// record. What a rating (ticket.csat_received) looks like is not known; it is acknowledged.
 //
 // Everything else that it sends is acknowledged, and so is a delivery without a body. Every event has the ticket as it was
 // then, from which subject, tags and requester are taken, but no status: a tag set on a solved ticket does not end it anew.
@@ -39,7 +39,9 @@ var zendesk = Adapter{
 	Setup: []string{
 		"In Zendesk: Admin Center → Apps and integrations → Webhooks → Create webhook → Zendesk events.",
 		"Endpoint URL: {url}",
-		"Ticket events: created, comment added, comment redacted, attachment linked to comment, attachment redacted from comment, status, subject, tags, agent assignment, requester changed; with messaging, Messaging ticket events: message added. Format JSON, no authentication.",
+		"Ticket events: created, comment added, comment redacted, attachment linked to comment, attachment redacted from comment, " +
+			"status, subject, tags, agent assignment, requester changed; with messaging, Messaging ticket events: message added. " +
+			"Format JSON, no authentication.",
 		"Signing secret: Zendesk shows it after saving; give it to the vault.",
 	},
 	Hosts: []string{"*.zendesk.com", "*.zdusercontent.com"},
@@ -122,7 +124,8 @@ const zendeskPrefix = "zen:event-type:"
 
 // zendeskNames are the events that Zendesk sends of tickets and of which nothing is kept.
 var zendeskNames = []string{
-	"ticket.brand_changed", "ticket.comment_made_private", "ticket.csat_received", "ticket.csat_requested", "ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
+	"ticket.brand_changed", "ticket.comment_made_private", "ticket.csat_received", "ticket.csat_requested",
+	"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
 	"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
 	"ticket.marked_as_spam", "ticket.merged", "ticket.next_sla_breach_changed", "ticket.ola_policy_changed",
 	"ticket.organization_changed", "ticket.permanently_deleted", "ticket.priority_changed", "ticket.problem_link_changed",
