@@ -37,7 +37,7 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 	case "beacon": // a page of the site that createOwnAccount names
 		h["Origin"], h["Content-Type"] = sampleOrigin, "text/plain;charset=UTF-8"
 	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
-		h["X-Vault-Secret"] = secret
+		h["X-Supportvault-Key"] = secret
 	case "tawkto":
 		mac := hmac.New(sha1.New, []byte(secret))
 		mac.Write(d.body)
