@@ -166,8 +166,8 @@ func (d *desk) sourceView(ctx context.Context, row attr.Item) (SourceView, error
 		Hosts:    append(append([]string{}, adapter.Hosts...), settings.Hosts...),
 	}
 	for _, step := range adapter.Setup {
-		view.Setup = append(view.Setup, strings.NewReplacer("{url}", view.Path, "{secret}", "(shown when it was made)", "{source}", name,
-			"{script}", "/v1/beacon.js", "{account}", d.ses.Account).Replace(step))
+		view.Setup = append(view.Setup, strings.NewReplacer("{url}", view.Path, "{secret}", "(shown when it was made)",
+			"{script}", "/v1/beacon.js", "{account}", d.ses.Account, "{source}", name).Replace(step))
 	}
 	h, err := health.Read(ctx, d.Store.DB, d.Store.Tables.Control, d.ses.Account, name, d.ses.Now())
 	if err != nil {

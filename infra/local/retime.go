@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The vendors' fields that hold a time: as a quoted RFC 3339 time, as American senders write one, or as seconds
-// since 1970 with or without a fraction, or as milliseconds. The bytes around the times stay as they are.
+// The vendors' fields that hold a time: as a quoted RFC 3339 time, as American mapped sources write one, or as seconds since 1970
+// with or without a fraction, or as milliseconds. The bytes around the times stay as they are.
 var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since|\w+_time)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|"\d\d?/\d\d?/\d{4} [^"]*"|[1-9]\d{9}(?:\d{3}|\.\d+)?\b)`)
 
 // retime moves every time of the payload by the same amount, so that the newest becomes now.
