@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -39,33 +40,23 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
 		h["X-Supportvault-Key"] = secret
 	case "tawkto":
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write(d.body)
-		h["X-Tawk-Signature"] = hex.EncodeToString(mac.Sum(nil))
+		h["X-Tawk-Signature"] = hex.EncodeToString(code(sha1.New, []byte(secret), d.body))
 		h["X-Hook-Event-Id"] = uuid()
 	case "chatwoot":
 		seconds := strconv.FormatInt(now.Unix(), 10)
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(seconds + "."))
-		mac.Write(d.body)
-		h["X-Chatwoot-Signature"] = "sha256=" + hex.EncodeToString(mac.Sum(nil))
+		h["X-Chatwoot-Signature"] = "sha256=" + hex.EncodeToString(code(sha256.New, []byte(secret), []byte(seconds+"."), d.body))
 		h["X-Chatwoot-Timestamp"] = seconds
 		h["X-Chatwoot-Delivery"] = uuid()
 	case "zendesk":
 		stamp := now.UTC().Format(time.RFC3339)
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(stamp))
-		mac.Write(d.body)
-		h["X-Zendesk-Webhook-Signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		h["X-Zendesk-Webhook-Signature"] = base64.StdEncoding.EncodeToString(code(sha256.New, []byte(secret), []byte(stamp), d.body))
 		h["X-Zendesk-Webhook-Signature-Timestamp"] = stamp
 		h["X-Zendesk-Webhook-Id"] = uuid()
 	case "freshdesk":
 		h["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte("vault:"+secret))
 	case "livechat": // which sends its secret in the body
 	case "zammad":
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write(d.body)
-		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(code(sha1.New, []byte(secret), d.body))
 		h["X-Zammad-Delivery"] = uuid()
 	case "canonical":
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
@@ -73,23 +64,14 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 			return nil, errors.New("the secret of the source canonical is not whsec_ and base64")
 		}
 		id, seconds := "msg_"+uuid(), strconv.FormatInt(now.Unix(), 10)
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(id + "." + seconds + "."))
-		mac.Write(d.body)
 		h["webhook-id"] = id
 		h["webhook-timestamp"] = seconds
-		h["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		h["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(code(sha256.New, key, []byte(id+"."+seconds+"."), d.body))
 	case "intercom":
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write(d.body)
-		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(code(sha1.New, []byte(secret), d.body))
 	case "crisp": // as a plugin; a website signs nothing and has the secret in its address
 		stamp := strconv.FormatInt(now.UnixMilli(), 10)
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte("[" + stamp + ";"))
-		mac.Write(d.body)
-		mac.Write([]byte("]"))
-		h["X-Crisp-Signature"] = hex.EncodeToString(mac.Sum(nil))
+		h["X-Crisp-Signature"] = hex.EncodeToString(code(sha256.New, []byte(secret), []byte("["+stamp+";"), d.body, []byte("]")))
 		h["X-Crisp-Request-Timestamp"] = stamp
 	case "freshchat":
 		key, err := privateKey(secret)
@@ -97,15 +79,24 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 			return nil, err
 		}
 		sum := sha256.Sum256(d.body)
-		code, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+		signed, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
 		if err != nil {
 			return nil, err
 		}
-		h["X-Freshchat-Signature"] = base64.StdEncoding.EncodeToString(code)
+		h["X-Freshchat-Signature"] = base64.StdEncoding.EncodeToString(signed)
 	default:
 		return nil, fmt.Errorf("do not know how the source %q signs", d.source)
 	}
 	return h, nil
+}
+
+// code is the HMAC of the parts.
+func code(newHash func() hash.Hash, key []byte, parts ...[]byte) []byte {
+	mac := hmac.New(newHash, key)
+	for _, part := range parts {
+		mac.Write(part)
+	}
+	return mac.Sum(nil)
 }
 
 // livechatSecret is where LiveChat puts its secret.
