@@ -22,7 +22,7 @@ func Build() (*Handler, error) {
 	cfg := awsenv.Config()
 	return New(config, Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket, vault.Impatient),
-		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Delay: config.SettleDelay},
+		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Attaching: config.AttachQueue, Delay: config.SettleDelay},
 	}), nil
 }
 

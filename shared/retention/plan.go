@@ -30,6 +30,10 @@ func Conversations() []Kind { return []Kind{Chat, Ticket} }
 // Kinds are all kinds of data that are taken in.
 func Kinds() []Kind { return append(Conversations(), Fact) }
 
+// Storable are the kinds of which a policy says whether they are stored. Attachments are, which live as their conversations do and
+// have no other terms: files that there are when they are not stored any more are hidden, and go with their conversations.
+func Storable() []Kind { return append(Kinds(), Attachment) }
+
 // Plan is what the account pays for: how long each kind may be kept at most.
 type Plan string
 
@@ -145,7 +149,7 @@ func (p Policy) Check(floor Floor) error {
 		}
 	}
 	for kind := range p.Unstored {
-		if !slices.Contains(Kinds(), kind) {
+		if !slices.Contains(Storable(), kind) {
 			return fmt.Errorf("%w: unknown kind", ErrPolicy)
 		}
 	}

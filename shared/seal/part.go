@@ -26,23 +26,20 @@ func SealFrom(key []byte, ctx Context, r io.Reader, limit int) (message []byte, 
 	}
 	limit = min(limit, MaxPlaintext)
 	this, next := make([]byte, frameLen), make([]byte, frameLen)
-	n, err := io.ReadFull(r, this)
-	for err == nil { // a full frame is the last if nothing follows
+	n, end, err := fill(r, this)
+	for err == nil && !end {
 		var m int
-		m, err = io.ReadFull(r, next)
-		if size+n+m > limit {
-			return nil, 0, ErrTooLong
-		}
-		if errors.Is(err, io.EOF) {
+		m, end, err = fill(r, next)
+		if m == 0 { // a full frame is the last if nothing follows
 			break
 		}
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, 0, err
+		if size+n+m > limit {
+			return nil, 0, ErrTooLong
 		}
 		w.frame(this[:n], false)
 		size, this, next, n = size+n, next, this, m
 	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err != nil {
 		return nil, 0, err
 	}
 	if size += n; size > limit {
@@ -50,6 +47,20 @@ func SealFrom(key []byte, ctx Context, r io.Reader, limit int) (message []byte, 
 	}
 	w.frame(this[:n], true)
 	return w.out, size, nil
+}
+
+// fill reads until a buffer is full or the stream ends. Unlike io.ReadFull it tells a stream that ends from one that says of itself
+// that it broke off.
+func fill(r io.Reader, b []byte) (n int, end bool, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	if err == io.EOF {
+		return n, true, nil
+	}
+	return n, false, err
 }
 
 // Frames is which bytes of a message OpenPart needs beside its header, from start and before end, for the bytes of its plaintext,

@@ -40,11 +40,12 @@ func TestSealFromRefuses(t *testing.T) {
 			t.Errorf("%d bytes of %d: %v", size, size-1, err)
 		}
 	}
-	broken := errors.New("broken")
-	for _, size := range sizes {
-		r := io.MultiReader(bytes.NewReader(pattern(size)), iotest.ErrReader(broken))
-		if _, _, err := seal.SealFrom(testKey, testCtx, r, 1<<20); !errors.Is(err, broken) {
-			t.Errorf("a stream that breaks after %d bytes: %v", size, err)
+	for _, broken := range []error{errors.New("broken"), io.ErrUnexpectedEOF} {
+		for _, size := range sizes {
+			r := io.MultiReader(bytes.NewReader(pattern(size)), iotest.ErrReader(broken))
+			if _, _, err := seal.SealFrom(testKey, testCtx, r, 1<<20); !errors.Is(err, broken) {
+				t.Errorf("a stream that breaks after %d bytes: %v", size, err)
+			}
 		}
 	}
 	if _, _, err := seal.SealFrom(testKey[1:], testCtx, bytes.NewReader(nil), 1); !errors.Is(err, seal.ErrInput) {
