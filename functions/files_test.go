@@ -484,8 +484,8 @@ func TestFileThatIsNotToBeHad(t *testing.T) {
 }
 
 // What could not be had at first is there when the host can be reached, and blocks nothing meanwhile.
-func TestFileComesLater(t *testing.T) {
-	r := inMemory()
+func TestStoreFileComesLater(t *testing.T) {
+	r := newRoad(t)
 	demo := r.account(t, admin.Request{Account: "demo"})
 	r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
 	r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
@@ -602,7 +602,7 @@ func TestFileSurvivesEveryFailure(t *testing.T) {
 }
 
 // Nothing of a file is left, and what is left opens nothing, once its conversation is destroyed, however that comes.
-func TestFileGoesWithItsConversation(t *testing.T) {
+func TestStoreFileGoesWithItsConversation(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, r *road, a admin.Created, id string){
 		"by retention": func(t *testing.T, r *road, a admin.Created, id string) {
 			r.Clock.Set(r.one(t, a, id).ExpiresAt.Time)
@@ -621,7 +621,7 @@ func TestFileGoesWithItsConversation(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := inMemory()
+			r := newRoad(t)
 			demo, id, file := r.withLabel(t, "c")
 			r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
 			r.settleAll(t)
@@ -788,8 +788,8 @@ func TestFileIsClaimed(t *testing.T) {
 	r.fileShown(t, demo, id, r.attachments(t, demo, id)[0].ID, "claimed")
 }
 
-func TestUploadIsSealedFromStaging(t *testing.T) {
-	r := inMemory()
+func TestStoreUploadIsSealedFromStaging(t *testing.T) {
+	r := newRoad(t)
 	demo := r.account(t, admin.Request{Account: "demo"})
 	other := r.account(t, admin.Request{Account: "other"})
 	var place attach.Place

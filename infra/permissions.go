@@ -41,6 +41,9 @@ const (
 	noticeRows  = "*#notice#*" // what administrators are to be told
 
 	factRows = "*#fact#*"
+	dueRows  = "*#due#" // files that are to be fetched
+
+	accountsRows = "#accounts" // the list of accounts
 
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs

@@ -180,7 +180,13 @@ func (s *Store) deleteDue(ctx context.Context, r FileReference, at time.Time) er
 	if at.IsZero() {
 		return nil
 	}
-	return s.DeleteAll(ctx, s.Tables.Records, []attr.Item{dueKey(r, at)})
+	return s.deleteRecord(ctx, dueKey(r, at))
+}
+
+// deleteRecord deletes one item of the records table: who may delete items one by one cannot put any.
+func (s *Store) deleteRecord(ctx context.Context, key attr.Item) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Tables.Records, Key: attr.Item{"pk": key["pk"], "sk": key["sk"]}})
+	return err
 }
 
 func readFile(account string, item attr.Item) (File, error) {
@@ -315,11 +321,10 @@ func (s *Store) DropFile(ctx context.Context, f File) error {
 	if err := s.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
 		return err
 	}
-	keys := []attr.Item{f.key}
-	if !f.Due.IsZero() {
-		keys = append(keys, dueKey(f.Reference, f.Due))
+	if err := s.deleteRecord(ctx, f.key); err != nil {
+		return err
 	}
-	return s.DeleteAll(ctx, s.Tables.Records, keys)
+	return s.deleteDue(ctx, f.Reference, f.Due)
 }
 
 // DueFiles hands out the files of an account that are due, until the function answers false. A due row that leads to no such file
@@ -349,7 +354,7 @@ func (s *Store) DueFiles(ctx context.Context, account string, each func(FileRefe
 			if s.Now().Sub(of.At) < strayed {
 				return true, nil
 			}
-			return true, s.DeleteAll(ctx, s.Tables.Records, []attr.Item{item})
+			return true, s.deleteRecord(ctx, item)
 		}
 		return each(ref)
 	})
