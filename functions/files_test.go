@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/attach"
+	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -926,5 +928,62 @@ func TestFilesOfAnAccountThatStoresThemNoMore(t *testing.T) {
 	r.fileShown(t, demo, id, file, "stored again")
 	if got := r.attachments(t, demo, r.id(t, demo, "canonical", "d", 1))[0]; got.State != conversation.FileMissing || got.Reason != conversation.NotStored {
 		t.Errorf("%+v", got)
+	}
+}
+
+// An extract has the files that are stored, in an archive that tar opens, under names that lead nowhere else.
+func TestExtractHasTheFiles(t *testing.T) {
+	r := inMemory()
+	demo, id, file := r.withLabel(t, "c")
+	r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+	r.mustPost(t, demo, "canonical", wholeWithFiles("d", noon, strings.Replace(label, "Iris Vogel label.png", `..\\..\\größe\u202e.png`, 1)+
+		`,{"name":"lost.png","url":"https://files.example.com/lost.png"},{"name":"never.png","url":"https://evil.example/never.png"}`))
+	r.getFiles(t)
+	r.settleAll(t)
+	other := r.id(t, demo, "canonical", "d", 1)
+	of := r.attachments(t, demo, other)
+	ref := reference(conversation.View{ID: other, Kind: "chat"}, "demo")
+	r.S3.Forget(vault.FileObject(vault.FileReference{Account: "demo", Record: ref.Record, Incarnation: 1, File: of[1].ID}))
+
+	answer, err := r.extract.Extract(t.Context(), extract.Request{Account: "demo"})
+	if err != nil || !answer.Done {
+		t.Fatal(answer, err)
+	}
+	if answer.Records != 2 || answer.Damaged != 1 {
+		t.Errorf("%d records, %d damaged", answer.Records, answer.Damaged)
+	}
+	archive := tar.NewReader(bytes.NewReader(r.files.Objects()[answer.Prefix+"chat-attachments.tar"]))
+	got := map[string]string{}
+	for {
+		head, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(archive)
+		if err != nil || !head.ModTime.Equal(noon) || head.Mode != 0o600 {
+			t.Errorf("%+v %v", head, err)
+		}
+		got[head.Name] = string(body)
+	}
+	want := map[string]string{
+		id + "/" + file + "-Iris Vogel label.png": string(png), other + "/" + of[0].ID + "-.._.._größe_.png": string(png),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, f := range answer.Files {
+		if f.Name == "chat-attachments.tar" && (f.Records != 2 || f.Bytes%512 != 0 || f.Kind != "chat") {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, v := range r.lines(t, demo) {
+		if v.ID == id {
+			if diff := cmp.Diff(r.attachments(t, demo, id), (*v.Entries)[0].Attachments); diff != "" {
+				t.Errorf("the line (-api +extract)\n%s", diff)
+			}
+		}
 	}
 }

@@ -207,6 +207,7 @@ var granted = map[string][]grant{
 		{on: "records", actions: readItems + "dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects/files/*", actions: "s3:GetObject"},
 		{on: "objects", actions: "s3:ListBucket"},
 		{on: "exports/*", actions: "s3:GetObject s3:PutObject s3:AbortMultipartUpload"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},

@@ -400,6 +400,25 @@ func (ses *Session) ReadFile(ctx context.Context, r Row, file string, size, from
 	return plain, nil
 }
 
+// ErrNoFile is returned for a file that there is not, or not yet.
+var ErrNoFile = errors.New("vault: no such file")
+
+// WholeFile is a file that is there, and what is known of it.
+func (ses *Session) WholeFile(ctx context.Context, r Row, file string) (c FileContent, body []byte, err error) {
+	f, ok, err := ses.store.File(ctx, r.FileOf(file))
+	if err != nil {
+		return c, nil, err
+	}
+	if !ok || f.State != conversation.FileStored {
+		return c, nil, ErrNoFile
+	}
+	if c, err = ses.OpenFile(r, f); err != nil {
+		return c, nil, err
+	}
+	body, err = ses.ReadFile(ctx, r, file, c.Bytes, 0, c.Bytes)
+	return c, body, err
+}
+
 // View is the conversation as a reader gets it, with how far its files are.
 func (ses *Session) View(ctx context.Context, c Conversation) (conversation.View, error) {
 	v := c.View()
