@@ -18,6 +18,7 @@ func TestStoreSamplesOfInvocations(t *testing.T) {
 	r.account(t, admin.Request{Account: "demo"})
 	invoked := map[string]func(context.Context, json.RawMessage) (any, error){
 		"admin": r.admin.Handle, "extract": r.extract.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
+		"attach": r.attach.Handle,
 		"mail": p.mail.Handle,
 	}
 	folders, err := filepath.Glob("../events/*/")

@@ -4,13 +4,17 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -985,5 +989,46 @@ func TestExtractHasTheFiles(t *testing.T) {
 				t.Errorf("the line (-api +extract)\n%s", diff)
 			}
 		}
+	}
+}
+
+// The client of the deployed function, in front of a server of ours.
+func TestFileIsFetchedByTheGuard(t *testing.T) {
+	for address, want := range map[string]conversation.Attachment{
+		"93.184.216.34": {State: conversation.FileStored}, "127.0.0.1": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
+		"169.254.169.254": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
+	} {
+		t.Run(address, func(t *testing.T) {
+			asked := 0
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				servesPNG(w, r)
+			}))
+			t.Cleanup(server.Close)
+			roots := x509.NewCertPool()
+			roots.AddCert(server.Certificate())
+			r := inMemory()
+			r.attach.Fetch = guard.New(guard.Options{
+				Roots: roots,
+				Resolve: func(context.Context, string) ([]netip.Addr, error) {
+					return []netip.Addr{netip.MustParseAddr(address)}, nil
+				},
+				Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+				},
+			})
+			demo := r.account(t, admin.Request{Account: "demo"})
+			r.allow(t, demo, "canonical", "example.com") // whose the certificate is
+			r.mustPost(t, demo, "canonical", withFiles("c", noon, `{"url":"https://example.com/label.png"}`))
+			r.getFiles(t)
+			id := r.id(t, demo, "canonical", "c", 1)
+			got := r.attachments(t, demo, id)[0]
+			if got.State != want.State || got.Reason != want.Reason || asked != map[bool]int{true: 1}[want.State == conversation.FileStored] {
+				t.Errorf("%+v, asked %d times", got, asked)
+			}
+			if want.State == conversation.FileStored {
+				r.fileShown(t, demo, id, got.ID, "fetched")
+			}
+		})
 	}
 }
