@@ -625,10 +625,15 @@ func TestStoreFileGoesWithItsConversation(t *testing.T) {
 			}
 			r.Clock.Advance(25 * time.Hour)
 		},
+		"by the closing of the account": func(t *testing.T, r *road, a admin.Created, id string) {
+			r.closing(t, a, "POST closure")
+			r.Clock.Advance(31 * 24 * time.Hour)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoad(t)
 			demo, id, file := r.withLabel(t, "c")
+			r.mustPost(t, demo, "canonical", withFiles("c", noon, label+`,{"url":"https://evil.example/never.png"}`)) // a duplicate, with another file
 			r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
 			r.settleAll(t)
 			records, objects := r.Items(t, r.Tables.Records), r.S3.Objects()

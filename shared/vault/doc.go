@@ -42,8 +42,8 @@
 // # Files
 //
 // A file lives as its conversation does, through all its revisions: it has a key of its own, derived of the files key of the
-// conversation's row, which is made with its first file and goes with the own keys. Its row is written before the event that
-// tells of it, and a due row before that: whatever fails, somebody looks for it again. Whoever fetches it claims the row for a
+// conversation's row, which is made with its first file and goes with the own keys. Its row and a due row are written before the event
+// that tells of it: whatever fails, somebody looks for it again. Whoever fetches it claims the row for a
 // while, so that two never write one object. The object is one message of package seal, whose frames open one by one.
 //
 //	state    waiting ──► stored      the object is there; the row does not have the address any more

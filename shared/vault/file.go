@@ -154,26 +154,31 @@ func (s *Store) putDue(ctx context.Context, r FileReference, at time.Time) error
 	return err
 }
 
-// PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key.
+// PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key. Where it is
+// interrupted before its due row, nobody has acknowledged the file: whoever tells of it again puts that.
 func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, received, due time.Time) (known bool, err error) {
 	sealed, err := ses.sealFile(r, file, c)
 	if err != nil {
 		return false, err
 	}
 	ref := r.FileOf(file)
-	if err := ses.store.putDue(ctx, ref, due); err != nil {
-		return false, err
-	}
 	item := fileItemKey(ref)
 	item["state"], item["due"], item["file"] = attr.S(conversation.FileWaiting), attr.Time(due), attr.B(sealed)
 	item["ttl"] = attr.N(ses.garbage(r.Kind, received))
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
-	if IsConditionFailed(err) {
-		return true, nil // whoever reads the due row finds that it is not the file's
+	if known = IsConditionFailed(err); !known {
+		if err != nil {
+			return false, err
+		}
+		return false, ses.store.putDue(ctx, ref, due)
 	}
-	return false, err
+	f, ok, err := ses.store.File(ctx, ref)
+	if err != nil || !ok || f.State != conversation.FileWaiting || f.Attempts > 0 {
+		return true, err
+	}
+	return true, ses.store.putDue(ctx, ref, f.Due)
 }
 
 func (s *Store) deleteDue(ctx context.Context, r FileReference, at time.Time) error {
