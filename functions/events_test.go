@@ -19,7 +19,7 @@ func TestStoreSamplesOfInvocations(t *testing.T) {
 	invoked := map[string]func(context.Context, json.RawMessage) (any, error){
 		"admin": r.admin.Handle, "extract": r.extract.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
 		"attach": r.attach.Handle,
-		"mail": p.mail.Handle,
+		"mail":   p.mail.Handle,
 	}
 	folders, err := filepath.Glob("../events/*/")
 	if err != nil {
