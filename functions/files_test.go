@@ -1037,3 +1037,30 @@ func TestFileIsFetchedByTheGuard(t *testing.T) {
 		})
 	}
 }
+
+func TestUploadsThatAreRefused(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	for body, want := range map[string]int{
+		`{"type":"image/png","bytes":26214400}`: 201, `{"type":"image/png","bytes":2.28e2}`: 201, `{"type":"image/png","bytes":26214401}`: 400,
+		`{"type":"image/png","bytes":0}`: 400, `{"type":"image/png","bytes":-1}`: 400, `{"type":"image/png","bytes":1.5}`: 400,
+		`{"type":"image/png","bytes":"1"}`: 400, `{"type":"image/png"}`: 400, `{"bytes":1}`: 400, `{"type":"image/png; a=b","bytes":1}`: 400,
+		`{"type":"image/png\r\nx: y","bytes":1}`: 400, `{"type":"image/png","bytes":1,"name":"label.png"}`: 400, `[]`: 400, ``: 400, `{`: 400,
+	} {
+		req := r.reading(demo, "", "")
+		req.RouteKey, req.Body = "POST /v1/accounts/{account}/uploads", body
+		res, err := r.attach.HTTP(t.Context(), req)
+		if err == nil {
+			err = asDescribed(req, res)
+		}
+		if err != nil || res.StatusCode != want {
+			t.Errorf("%s: %d %s %v, want %d", body, res.StatusCode, res.Body, err, want)
+		}
+	}
+	req := r.reading(demo, "", "")
+	req.RouteKey, req.Body = "POST /v1/accounts/{account}/uploads", `{"type":"image/png","bytes":1}`
+	req.PathParameters["account"] = "other"
+	if res, err := r.attach.HTTP(t.Context(), req); err != nil || res.StatusCode != 401 {
+		t.Errorf("with another account's token: %d %v", res.StatusCode, err)
+	}
+}

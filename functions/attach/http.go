@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
@@ -35,10 +36,10 @@ const (
 
 var typeForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]{0,99}/[a-z0-9][a-z0-9.+-]{0,99}$`)
 
-// Wanted announces an upload.
+// Wanted announces an upload. Its bytes are an integer in any form of one: 228.0 is 228.
 type Wanted struct {
-	Type  string `json:"type"`
-	Bytes int64  `json:"bytes"`
+	Type  string  `json:"type"`
+	Bytes float64 `json:"bytes"`
 }
 
 // Place is where an upload is put, with which headers, and how it is called in an event.
@@ -69,7 +70,7 @@ func (h *Handler) upload(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	}
 	var wanted Wanted
 	if err := json.Unmarshal(body, &wanted, json.RejectUnknownMembers(true)); err != nil || !typeForm.MatchString(wanted.Type) ||
-		wanted.Bytes < 1 || wanted.Bytes > vault.MaxFile {
+		wanted.Bytes < 1 || wanted.Bytes > vault.MaxFile || wanted.Bytes != math.Trunc(wanted.Bytes) {
 		return 0, nil, ErrUpload
 	}
 	ses, err := h.Store.Open(ctx, asked, "")
@@ -83,7 +84,7 @@ func (h *Handler) upload(ctx context.Context, req events.APIGatewayV2HTTPRequest
 		return 0, nil, ErrNoFiles
 	}
 	id := strings.ToLower(rand.Text()) // 26 characters of a–z and 2–7
-	url, headers, err := h.Uploads.Link(ctx, uploadKey(asked, id), wanted.Type, wanted.Bytes, linkLife)
+	url, headers, err := h.Uploads.Link(ctx, uploadKey(asked, id), wanted.Type, int64(wanted.Bytes), linkLife)
 	if err != nil {
 		return 0, nil, err
 	}
