@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,9 +160,30 @@ func TestStoreAGivenSecretAndASourceThatIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.mustPost(t, demo, "chatwoot", wootMessage(1, 1, noon, "one"))
-	for source, secret := range map[string]string{"tawkto": "short", "chatwoot": "with a blank in it", "canonical": "whsec_!!", "zendesk": strings.Repeat("x", 257)} {
+	for source, secret := range map[string]string{"tawkto": "short", "chatwoot": "with a blank in it", "canonical": "whsec_!!", "zendesk": strings.Repeat("x", 257), "freshchat": "made-by-the-sender"} {
 		if err := rotate(source, secret); !errors.Is(err, admin.ErrSecret) {
 			t.Errorf("%s: %v", source, err)
 		}
+	}
+	// Only Freshchat can make the secret of its source: what is there at first, and what is made without one, verifies nothing.
+	message := []byte(`{"action":"message_create","data":{"message":{"id":"m1","conversation_id":"c1","created_time":"` + noon.Format(time.RFC3339) + `"}}}`)
+	r.mustPost(t, demo, "freshchat", message)
+	// A hook of Crisp's for a website signs nothing and has the secret in its address.
+	hook := r.signed(demo, "crisp", []byte(`{"event":"session:set_state","timestamp":`+strconv.FormatInt(noon.UnixMilli(), 10)+`,"data":{"session_id":"s1","state":"resolved"}}`))
+	hook.Headers = map[string]string{"content-type": "application/json"}
+	for query, want := range map[string]int{
+		"key=" + url.QueryEscape(demo.Sources["crisp"].Secret): 202, "key=" + demo.Sources["chatwoot"].Secret: 401, "key=": 401, "": 401, "key=%zz": 401,
+	} {
+		hook.RawQueryString = query
+		if res, err := r.ingest.Webhook(context.Background(), hook); err != nil || res.StatusCode != want {
+			t.Errorf("with a query of %d bytes: %d, want %d, %v", len(query), res.StatusCode, want, err)
+		}
+	}
+	fresh, err := r.admin.Create(context.Background(), admin.Request{Account: "fresh", Plan: "standard", Start: "minimal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := r.post(fresh, "freshchat", message); status != 401 {
+		t.Errorf("before a key was given: %d %s", status, body)
 	}
 }

@@ -452,7 +452,7 @@ func benchKMS(t *testing.T) []row {
 	for i := range 20 {
 		accounts = append(accounts, r.account(t, admin.Request{Account: fmt.Sprintf("shop%02d", i)}))
 	}
-	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: r.fresh(), Queue: r.queues})
+	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: r.fresh(), Queue: r.queues, Health: r.counter()})
 	before := r.KMS.Calls()
 	for i := range 1000 {
 		r.mustPost(t, accounts[i%20], "chatwoot", wootMessage(i, 1, noon, "one"))

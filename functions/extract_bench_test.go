@@ -253,7 +253,7 @@ func (r *road) drained(t testing.TB, a admin.Created, workers int) (records int,
 		t.Fatal(err)
 	}
 	for _, c := range facts.List {
-		group.Go(func() error { return query(vault.FactPartition(a.Account, c.ID)) })
+		group.Go(func() error { return query(vault.DayPartition(a.Account, retention.Fact, c.ID)) })
 	}
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)

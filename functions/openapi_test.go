@@ -47,10 +47,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p := postOver(inMemory())
 	p.extract = p.extractOver(extract.Config{}, p.files)
 	demo := p.account(t, admin.Request{Account: "demo"})
-	for _, kind := range []string{"chat", "ticket"} {
+	kinds := []string{"chat", "ticket", "call", "article"}
+	for _, kind := range kinds {
 		for i := range 2 {
 			p.mustPost(t, demo, "canonical", canonicalEnded(kind, fmt.Sprint(kind, i)))
 		}
+	}
+	for i := range 3 {
+		p.mustPost(t, demo, "canonical", canonicalVisit(fmt.Sprint("visit", i), noon))
 	}
 	p.settleAll(t)
 	none := strings.Repeat("a", 32)
@@ -73,7 +77,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		handle := p.admin.HTTP
 		switch _, rest, _ := strings.Cut(req.RouteKey, "{account}/"); {
-		case strings.HasPrefix(req.RouteKey, "POST /v1/webhooks/"):
+		case strings.Contains(req.RouteKey, " /v1/webhooks/"):
 			handle = p.ingest.Webhook
 		case rest == "":
 			handle = openapi.New().HTTP
@@ -81,8 +85,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			handle = p.extract.HTTP
 		case strings.HasPrefix(rest, "uploads"):
 			handle = p.attach.HTTP
-		case strings.HasPrefix(rest, "chats"), strings.HasPrefix(rest, "tickets"), strings.HasPrefix(rest, "transcripts"),
-			strings.HasPrefix(rest, "attachments"):
+		case slices.ContainsFunc(append(kinds, "visit", "transcript", "attachment"), func(kind string) bool { return strings.HasPrefix(rest, kind+"s") }):
 			handle = p.report.HTTP
 		}
 		res, err := handle(context.Background(), req)
@@ -105,6 +108,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 
 	answered(200, at("GET /v1/openapi.yaml", nil, nil))
 	answered(200, at("GET /v1/canonical.schema.json", nil, nil))
+	answered(200, at("GET /v1/beacon.js", nil, nil))
 
 	delivery := p.signed(demo, "tawkto", tawkEnd("open", noon))
 	answered(202, delivery)
@@ -116,8 +120,44 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	unsigned.PathParameters = map[string]string{"account": "demo", "source": "nobody"}
 	answered(404, unsigned)
 
+	for _, method := range []string{"GET", "HEAD"} {
+		route := method + " /v1/webhooks/{account}/{source}"
+		answered(200, at(route, map[string]string{"account": "nobody", "source": "tawkto"}, nil))
+		answered(404, at(route, map[string]string{"source": "nobody"}, nil))
+	}
+
+	answered(200, at("GET "+v1+"/sources", nil, nil))
+	answered(400, at("GET "+v1+"/sources", nil, query("limit=1")))
+	tawkto := map[string]string{"source": "tawkto"}
+	answered(200, at("GET "+v1+"/sources/{source}", tawkto, nil))
+	answered(400, at("GET "+v1+"/sources/{source}", tawkto, query("limit=1")))
+	shop, nobody := map[string]string{"source": "mapped-shop"}, map[string]string{"source": "nobody"}
+	for _, route := range []string{"GET ", "PUT ", "DELETE "} {
+		answered(404, at(route+v1+"/sources/{source}", nobody, body(`{}`)))
+	}
+	setting, secrets, try := "PUT "+v1+"/sources/{source}", "POST "+v1+"/sources/{source}/secrets", "POST "+v1+"/sources/{source}/try"
+	answered(200, at(setting, shop, body(`{"auth":{"kind":"hmac","header":"X-Signature","hash":"sha256","encoding":"hex"},`+shopMapping+`}`)))
+	answered(200, at("GET "+v1+"/sources/{source}", shop, nil))
+	answered(400, at(setting, shop, body(`{"ready":"fax"}`)))
+	answered(413, at(setting, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(secrets, shop, nil))
+	answered(200, at(secrets, shop, body(`{"secret":"made-by-the-sender"}`)))
+	answered(400, at(secrets, shop, body(`{"secret":"short"}`)))
+	answered(404, at(secrets, nobody, nil))
+	answered(413, at(secrets, shop, body(strings.Repeat(" ", 1<<20+1))))
+	answered(200, at(try, shop, body(shopBody(1, "Does it fit?"))))
+	answered(200, at(try, shop, body(`{`)))
+	answered(400, at(try, shop, func(req *events.APIGatewayV2HTTPRequest) { req.Body, req.IsBase64Encoded = "!", true }))
+	answered(404, at(try, nobody, body(`{}`)))
+	answered(413, at(try, shop, body(strings.Repeat(" ", 1<<20+1))))
+	for _, route := range []string{setting, secrets, "DELETE " + v1 + "/sources/{source}"} {
+		p.moved(t, "mapped-shop")
+		answered(409, at(route, shop, body(map[bool]string{true: `{}`}[route == setting])))
+	}
+	answered(204, at("DELETE "+v1+"/sources/{source}", shop, nil))
+
 	settled := map[string]string{}
-	for _, kind := range []string{"chat", "ticket"} {
+	for _, kind := range kinds {
 		list, one := "GET "+v1+"/"+kind+"s", "GET "+v1+"/"+kind+"s/{id}"
 		var page map[string]json.RawMessage
 		var views []conversation.View
@@ -135,6 +175,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		answered(200, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": views[1].ID}, nil))
 		answered(200, at("GET "+v1+"/copies", nil, query("conversation="+views[1].ID)))
 	}
+	visits := "GET " + v1 + "/visits"
+	answered(200, at(visits, nil, query("limit=2")))
+	answered(400, at(visits, nil, query("state=open")))
+	answered(404, at(visits, map[string]string{"account": "nobody"}, nil))
 	answered(404, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": none + "-1"}, nil))
 	answered(400, at("GET "+v1+"/copies", nil, nil))
 
@@ -324,7 +368,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
 	p.queues.refuseWith(errKilled)
 	answered(503, delivery)
-	found := map[string]string{"id": none + "-1", "file": none[:26], "name": "archive", "hold": hold.ID}
+	found := map[string]string{"source": "tawkto", "id": none + "-1", "file": none[:26], "name": "archive", "hold": hold.ID}
 	for route, o := range d.Operations() {
 		if len(o.Security) == 0 {
 			continue
@@ -344,6 +388,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			req.Body = `{"addresses":[]}`
 		case uploads:
 			upload(&req)
+		}
+		if strings.Contains(route, "/sources/{source}") {
+			req.Body = map[bool]string{true: `{}`}[strings.HasPrefix(route, "PUT ")]
 		}
 		if strings.HasSuffix(route, "/copies") {
 			req.RawQueryString = "conversation=" + none + "-1"
@@ -372,14 +419,27 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 // canonicalEnded is a conversation of a kind with everything that there can be in one.
 func canonicalEnded(kind, id string) []byte {
 	of := ""
-	if kind == "ticket" {
+	switch kind {
+	case "ticket":
 		of = `"title":"The parcel has not arrived","status":"solved",`
+	case "call":
+		of = `"call":{"direction":"inbound","outcome":"answered","seconds":61,"recording":"rec-1"},`
+	case "article":
+		return fmt.Appendf(nil, `{"version":"1","events":[{"type":"article.published","time":%q,"article":%q,"title":"Parcels","text":"They come by bicycle.",
+			"department":"Shipping","tags":["parcel"],"agents":["7"]}]}`, stamp(noon), id)
 	}
 	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"conversation.transcript","time":%[3]q,"kind":%[1]q,"conversation":%[2]q,"ended":true,%[4]s
 		"department":"Shipping","tags":["parcel"],"rating":4,"agents":["7"],
 		"subjects":[{"name":"Iris Vogel","email":"iris@example.com","phone":"+15555550142","visitorId":"v1","customId":"customer-31"}],"entries":[
 		{"id":"1","time":%[3]q,"author":{"role":"visitor","name":"Iris Vogel"},"text":"Where is it?","attachments":[{"name":"label.png","type":"image/png","bytes":18211}]},
 		{"id":"2","time":%[3]q,"author":{"role":"agent","name":"Jan"},"text":"At the depot.","private":true}]}]}`, kind, id, stamp(noon), of)
+}
+
+// canonicalVisit is a visit of two pages.
+func canonicalVisit(id string, at time.Time) []byte {
+	return fmt.Appendf(nil, `{"version":"1","events":[{"type":"visit.recorded","time":%[2]q,"visit":%[1]q,"visitorId":"v1","referrer":"https://search.example.com/?q=x",
+		"pages":[{"time":%[2]q,"url":"https://shop.example.com/?a=b","title":"Shop"},{"time":%[3]q,"url":"https://shop.example.com/bikes"}]}]}`,
+		id, stamp(at), stamp(at.Add(time.Second)))
 }
 
 // The fallback is no operation, but its answers are those that every operation has for ids with which it is not reached.

@@ -321,7 +321,7 @@ func TestStoreAfterThePurge(t *testing.T) {
 	// The fact of the first life outlives it, for a year.
 	facts := func() (n int) {
 		for _, item := range r.Items(t, r.Tables.Records) {
-			if strings.HasPrefix(attr.GetS(item, "pk"), vault.FactPartition("demo", "2026-11-21")) {
+			if strings.HasPrefix(attr.GetS(item, "pk"), vault.DayPartition("demo", retention.Fact, "2026-11-21")) {
 				n++
 			}
 		}

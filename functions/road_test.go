@@ -27,6 +27,7 @@ import (
 	"github.com/supportvault/supportvault/functions/settle"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/health"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/receipt/receipttest"
@@ -128,7 +129,7 @@ func newRoad(t testing.TB) *road {
 func roadOver(v *vaulttest.Vault) *road {
 	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
 	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
-	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues})
+	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues, Health: r.counter()})
 	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues, Purge: purgeQueue{r.queues}})
 	r.web, r.staged = &web{}, &staging{types: map[string]string{}, bucket: vaulttest.NewBucket()}
 	r.attach = attach.New(attach.Deps{Store: v.Store, Fetch: r.web, Uploads: r.staged, Queue: r.queues})
@@ -148,6 +149,25 @@ func roadOver(v *vaulttest.Vault) *road {
 		Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Notice: 30 * 24 * time.Hour, Queue: noticeQueue{r.queues},
 	})
 	return r
+}
+
+// counter is that of another process of ingest.
+func (r *road) counter() counter {
+	return counter{health.NewCounter(r.DB, r.Tables.Control, r.Clock.Now)}
+}
+
+// counter marks the writes of counts, in which no process is killed: a delivery is durable before them and is answered
+// whatever becomes of them.
+type counter struct{ *health.Counter }
+
+type counting struct{}
+
+func (c counter) Accepted(ctx context.Context, account, source, name string, duplicate bool) error {
+	return c.Counter.Accepted(context.WithValue(ctx, counting{}, true), account, source, name, duplicate)
+}
+
+func (c counter) Refused(ctx context.Context, account, source, code string) error {
+	return c.Counter.Refused(context.WithValue(ctx, counting{}, true), account, source, code)
 }
 
 type putter struct{ bucket *vaulttest.Bucket }
@@ -205,6 +225,14 @@ func (r *road) account(t testing.TB, req admin.Request) admin.Created {
 	created, err := r.admin.Create(context.Background(), req)
 	if err != nil {
 		t.Fatalf("create account: %v", err)
+	}
+	for name := range created.Sources {
+		if given := sourcetest.Given(name); given != "" {
+			if _, err := r.admin.Rotate(context.Background(), admin.Request{Account: req.Account, Source: name, Secret: given}); err != nil {
+				t.Fatalf("give %s its secret: %v", name, err)
+			}
+			created.Sources[name] = admin.Source{Path: created.Sources[name].Path, Secret: given}
+		}
 	}
 	return created
 }

@@ -160,7 +160,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.accounts = append(w.accounts, w.account(t, admin.Request{Account: name}))
 	}
 	w.ingest = ingest.New(ingest.Config{}, ingest.Deps{
-		Store: w.Store, Queue: ingest.Queues{Client: w, Ingest: "ingest", Settling: "settle", Delay: settleDelay},
+		Store: w.Store, Queue: ingest.Queues{Client: w, Ingest: "ingest", Settling: "settle", Delay: settleDelay}, Health: w.counter(),
 	})
 	w.settle = settle.New(settle.Deps{Store: w.Store, Queue: w, Bus: w, Purge: w})
 	return w
@@ -735,7 +735,7 @@ func TestThrottledDeliveryOfManyEvents(t *testing.T) {
 	body := []byte(`{"version": "1", "events": [` + strings.Join(all, ",") + `]}`)
 	r.Fault.Set(refuses(r.Tables.Records))
 	queue := &stingy{r.queues, 1}
-	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: r.Store, Queue: queue})
+	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: r.Store, Queue: queue, Health: r.counter()})
 	if status, answer := r.post(demo, "canonical", body); status != 503 || len(r.queues.waiting) != 1 {
 		t.Fatalf("the queue takes one message: %d %s, and %d wait", status, answer, len(r.queues.waiting))
 	}

@@ -29,7 +29,7 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		environment: environment,
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, linkRows, mailboxRows, mailLogRows, receiptRows},
+			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, healthRows, linkRows, mailboxRows, mailLogRows, receiptRows},
 				"dynamodb:PutItem", "dynamodb:UpdateItem"),
 			v.mayOnRows(v.control, []string{mailRows, mailboxRows, handRows}, "dynamodb:DeleteItem"),
 			v.appendsAudit(),
@@ -47,6 +47,7 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer, "/v1/accounts/{account}/mail", "/v1/accounts/{account}/mail-log",
 		"/v1/accounts/{account}/suppressions", "/v1/accounts/{account}/copies", "/v1/accounts/{account}/administrators",
+		"/v1/accounts/{account}/sources", "/v1/accounts/{account}/sources/{source}",
 		"/v1/accounts/{account}/policy", "/v1/accounts/{account}/policy/versions",
 		"/v1/accounts/{account}/retention/calendar", "/v1/accounts/{account}/retention/drift",
 		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/destructions", "/v1/accounts/{account}/closure",
@@ -55,8 +56,10 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		"/v1/accounts/{account}/policy/apply", "/v1/accounts/{account}/policy/undo",
 		"/v1/accounts/{account}/holds", "/v1/accounts/{account}/holds/{hold}/release",
 		"/v1/accounts/{account}/destructions", "/v1/accounts/{account}/destructions/{id}/undo",
-		"/v1/accounts/{account}/closure", "/v1/accounts/{account}/closure/undo")
-	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators")
+		"/v1/accounts/{account}/closure", "/v1/accounts/{account}/closure/undo",
+		"/v1/accounts/{account}/sources/{source}/secrets", "/v1/accounts/{account}/sources/{source}/try")
+	v.route(f, awsapigatewayv2.HttpMethod_PUT, authorizer, "/v1/accounts/{account}/mail/{name}", "/v1/accounts/{account}/administrators",
+		"/v1/accounts/{account}/sources/{source}")
 	v.route(f, awsapigatewayv2.HttpMethod_DELETE, authorizer, "/v1/accounts/{account}/mail/{name}",
-		"/v1/accounts/{account}/suppressions/{id}")
+		"/v1/accounts/{account}/suppressions/{id}", "/v1/accounts/{account}/sources/{source}")
 }

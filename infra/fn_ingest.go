@@ -26,6 +26,7 @@ func (v *vault) addIngest() {
 		},
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
+			v.mayOnRows(v.control, []string{healthRows}, "dynamodb:UpdateItem"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
 			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),
@@ -42,5 +43,8 @@ func (v *vault) addIngest() {
 		},
 	})
 	v.route(f, awsapigatewayv2.HttpMethod_POST, nil, "/v1/webhooks/{account}/{source}")
+	// Some senders ask whether there is anything at an address before they take it.
+	v.route(f, awsapigatewayv2.HttpMethod_GET, nil, "/v1/webhooks/{account}/{source}")
+	v.route(f, awsapigatewayv2.HttpMethod_HEAD, nil, "/v1/webhooks/{account}/{source}")
 	v.consume(v.ingestQueue, f)
 }

@@ -15,7 +15,7 @@ func (v *vault) addOpenapi() {
 		seconds:   10,
 		megabytes: 256,
 	})
-	v.route(f, awsapigatewayv2.HttpMethod_GET, nil, "/v1/openapi.yaml", "/v1/canonical.schema.json")
+	v.route(f, awsapigatewayv2.HttpMethod_GET, nil, "/v1/openapi.yaml", "/v1/canonical.schema.json", "/v1/beacon.js")
 	awsapigatewayv2.NewHttpRoute(v.stack, jsii.String("NoRoute"), &awsapigatewayv2.HttpRouteProps{
 		HttpApi:     v.api,
 		RouteKey:    awsapigatewayv2.HttpRouteKey_DEFAULT(),

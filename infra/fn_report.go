@@ -35,6 +35,8 @@ func (v *vault) addReport(authorizer, linkAuthorizer awsapigatewayv2.IHttpRouteA
 	v.route(f, awsapigatewayv2.HttpMethod_GET, authorizer,
 		"/v1/accounts/{account}/chats", "/v1/accounts/{account}/chats/{id}",
 		"/v1/accounts/{account}/tickets", "/v1/accounts/{account}/tickets/{id}",
-		"/v1/accounts/{account}/attachments/{id}/{file}")
+		"/v1/accounts/{account}/calls", "/v1/accounts/{account}/calls/{id}",
+		"/v1/accounts/{account}/articles", "/v1/accounts/{account}/articles/{id}",
+		"/v1/accounts/{account}/visits", "/v1/accounts/{account}/attachments/{id}/{file}")
 	v.route(f, awsapigatewayv2.HttpMethod_GET, linkAuthorizer, "/v1/accounts/{account}/transcripts/{id}")
 }

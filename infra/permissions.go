@@ -45,6 +45,8 @@ const (
 
 	accountsRows = "#accounts" // the list of accounts
 
+	healthRows = "*#health#*" // how sources do
+
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs
 	receiptRows     = "*#receipt#*"

@@ -32,6 +32,7 @@ func (v *vault) addTables() {
 		}},
 	})
 	v.control = v.table("Control", awsdynamodb.TablePropsV2{
+		TimeToLiveAttribute:              jsii.String("ttl"), // of counts of deliveries, and of nothing else
 		PointInTimeRecoverySpecification: recovery(true),
 	})
 }

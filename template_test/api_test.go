@@ -15,19 +15,35 @@ var routes = map[string]string{
 	"$default":                              "openapi, open",
 	"GET /v1/openapi.yaml":                  "openapi, open",
 	"GET /v1/canonical.schema.json":         "openapi, open",
+	"GET /v1/beacon.js":                     "openapi, open",
 	"POST /v1/webhooks/{account}/{source}":  "ingest, open",
+	"GET /v1/webhooks/{account}/{source}":   "ingest, open",
+	"HEAD /v1/webhooks/{account}/{source}":  "ingest, open",
 	"GET /v1/accounts/{account}/chats":      "report, authorized",
 	"GET /v1/accounts/{account}/chats/{id}": "report, authorized",
 
-	"GET /v1/accounts/{account}/tickets":      "report, authorized",
-	"GET /v1/accounts/{account}/tickets/{id}": "report, authorized",
+	"GET /v1/accounts/{account}/tickets":       "report, authorized",
+	"GET /v1/accounts/{account}/tickets/{id}":  "report, authorized",
+	"GET /v1/accounts/{account}/calls":         "report, authorized",
+	"GET /v1/accounts/{account}/calls/{id}":    "report, authorized",
+	"GET /v1/accounts/{account}/articles":      "report, authorized",
+	"GET /v1/accounts/{account}/articles/{id}": "report, authorized",
+	"GET /v1/accounts/{account}/visits":        "report, authorized",
 
 	"GET /v1/accounts/{account}/transcripts/{id}": "report, authorized by link",
 
-	"GET /v1/accounts/{account}/mail":                 "admin, authorized",
-	"PUT /v1/accounts/{account}/mail/{name}":          "admin, authorized",
-	"DELETE /v1/accounts/{account}/mail/{name}":       "admin, authorized",
-	"GET /v1/accounts/{account}/mail-log":             "admin, authorized",
+	"GET /v1/accounts/{account}/mail":                "admin, authorized",
+	"PUT /v1/accounts/{account}/mail/{name}":         "admin, authorized",
+	"DELETE /v1/accounts/{account}/mail/{name}":      "admin, authorized",
+	"GET /v1/accounts/{account}/mail-log":            "admin, authorized",
+	"GET /v1/accounts/{account}/sources":             "admin, authorized",
+	"GET /v1/accounts/{account}/sources/{source}":    "admin, authorized",
+	"PUT /v1/accounts/{account}/sources/{source}":    "admin, authorized",
+	"DELETE /v1/accounts/{account}/sources/{source}": "admin, authorized",
+
+	"POST /v1/accounts/{account}/sources/{source}/secrets": "admin, authorized",
+	"POST /v1/accounts/{account}/sources/{source}/try":     "admin, authorized",
+
 	"GET /v1/accounts/{account}/administrators":       "admin, authorized",
 	"PUT /v1/accounts/{account}/administrators":       "admin, authorized",
 	"GET /v1/accounts/{account}/suppressions":         "admin, authorized",
@@ -66,7 +82,10 @@ var routes = map[string]string{
 }
 
 // open are the routes that ask nobody who is asking: deliveries, which are signed, and what says the same to everybody.
-var open = []string{"POST /v1/webhooks/{account}/{source}", "GET /v1/openapi.yaml", "GET /v1/canonical.schema.json", "$default"}
+var open = []string{
+	"POST /v1/webhooks/{account}/{source}", "GET /v1/webhooks/{account}/{source}", "HEAD /v1/webhooks/{account}/{source}",
+	"GET /v1/openapi.yaml", "GET /v1/canonical.schema.json", "GET /v1/beacon.js", "$default",
+}
 
 func TestRoutes(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {

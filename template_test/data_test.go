@@ -16,7 +16,7 @@ func TestTables(t *testing.T) {
 	want := map[string]rules{
 		"records": {ttl: "ttl", recovery: "true"},
 		"keys":    {recovery: "false", indexes: "listing(listing,position) INCLUDE bytes marks completes settledAt awaits delivered hand act state"},
-		"control": {recovery: "true"},
+		"control": {ttl: "ttl", recovery: "true"},
 	}
 	eachStage(t, func(t *testing.T, tpl template) {
 		names := tpl.names(t)

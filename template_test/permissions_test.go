@@ -45,6 +45,7 @@ const (
 	dueFiles   = "rows of files that are due"
 	accounts   = "the list of accounts"
 	howFar     = "how far a file is"
+	healths    = "rows of the health of sources"
 	asSender   = "as the sender"
 	via        = "via " // and the service through which the key is used
 )
@@ -53,7 +54,8 @@ var conditions = map[string]string{
 	`null`: "",
 	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:                                                                                                                                  forAccount,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                auditRows,
-	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                  otherRows,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#health#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                     otherRows,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#health#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               healths,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               cohorts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                         chats,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                            both,
@@ -105,6 +107,7 @@ const readItems = "dynamodb:GetItem dynamodb:BatchGetItem "
 var granted = map[string][]grant{
 	"ingest": {
 		{on: "control", actions: "dynamodb:BatchGetItem"},
+		{on: "control", actions: "dynamodb:UpdateItem", when: healths},
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:PutItem", when: both},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},

@@ -53,9 +53,9 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
+			!(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
 			return "only admin updates control rows; extract those of its jobs and of the copies that they are, mail those of copies and digests, " +
-				"purge fences and the jobs of what it destroys, settle fences"
+				"purge fences and the jobs of what it destroys, settle fences, ingest the health of sources"
 		}
 		return ""
 	},
@@ -96,7 +96,7 @@ var rules = []rule{
 		updates := p.Action == "dynamodb:UpdateItem" || p.Action == "dynamodb:PutItem" && function == "admin"
 		appends := function == "admin" && p.Action == "dynamodb:PutItem" && p.When == auditRows
 		if p.On == "control" && updates && p.When != otherRows && !appends && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
+			!(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
 			return "nobody updates audit entries, and admin writes no rows of other functions"
 		}
 		return ""

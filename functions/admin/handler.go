@@ -39,7 +39,7 @@ var (
 	ErrZone    = fault.New(fault.Invalid, "time_zone_unknown", "The time zone must be a name of the IANA database such as Europe/Berlin.")
 	ErrExists  = fault.New(fault.Conflict, "account_exists", "There is an account of this id already.")
 	ErrBusy    = fault.New(fault.Conflict, "rotated_meanwhile", "Somebody else rotated this secret at the same moment; nothing was changed.")
-	ErrSecret  = fault.New(fault.Invalid, "secret_invalid", "A given secret has 8 to 256 visible characters; that of canonical is whsec_ and the base64 of 24 to 64 bytes.")
+	ErrSecret  = fault.New(fault.Invalid, "secret_invalid", "A given secret has 8 to 256 visible characters; that of canonical is whsec_ and the base64 of 24 to 64 bytes, that of freshchat an RSA public key of 2048 to 8192 bits in PEM.")
 	ErrMissing = fault.New(fault.NotFound, "account_or_source_unknown", "There is no such account, or it has no such source.")
 )
 
@@ -314,7 +314,7 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	from := req.Source
-	if before.Item == nil {
+	if !account.HasSource(before.Item) {
 		from = ""
 	}
 	ses, err := h.Store.Open(ctx, req.Account, from)

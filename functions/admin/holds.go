@@ -249,7 +249,7 @@ func (d *desk) matches(ctx context.Context, f retention.InForce, id string, now 
 			if c.Destroyed() || !f.MayHold(kind, c.Cohort, now) {
 				continue
 			}
-			if kind == retention.Fact {
+			if kind.ByDay() {
 				sum, err := d.ses.Tally(ctx, c)
 				if err != nil {
 					return a, err

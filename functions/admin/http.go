@@ -58,6 +58,13 @@ var routes = map[string]func(*desk, context.Context) (int, any, error){
 	"DELETE /v1/accounts/{account}/suppressions/{id}": (*desk).deleteSuppression,
 	"GET /v1/accounts/{account}/copies":               (*desk).copies,
 
+	"GET /v1/accounts/{account}/sources":                   (*desk).sources,
+	"GET /v1/accounts/{account}/sources/{source}":          (*desk).source,
+	"PUT /v1/accounts/{account}/sources/{source}":          (*desk).putSource,
+	"DELETE /v1/accounts/{account}/sources/{source}":       (*desk).deleteSource,
+	"POST /v1/accounts/{account}/sources/{source}/secrets": (*desk).rotateSource,
+	"POST /v1/accounts/{account}/sources/{source}/try":     (*desk).trySource,
+
 	"GET /v1/accounts/{account}/administrators": (*desk).administrators,
 	"PUT /v1/accounts/{account}/administrators": (*desk).putAdministrators,
 

@@ -246,7 +246,7 @@ func (d *desk) required(ctx context.Context, said map[retention.Kind][]string) (
 		"take the kind, each once.", maxRequired))
 	required := map[retention.Kind][]string{}
 	for kind, names := range said {
-		if !slices.Contains(retention.Conversations(), kind) || len(names) > maxRequired {
+		if !slices.Contains(mailbox.Kinds(), kind) || len(names) > maxRequired {
 			return nil, wrong
 		}
 		for i, name := range names {

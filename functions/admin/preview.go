@@ -211,7 +211,7 @@ func (d *desk) kind(ctx context.Context, c change, kind retention.Kind, now time
 	if err := count.Wait(); err != nil {
 		return of, nil, err
 	}
-	if kind != retention.Fact {
+	if !kind.ByDay() {
 		in := vault.Range{Listing: vault.OpenListing(d.ses.Account, kind)}
 		if c.from.Single(kind) && c.after.Single(kind) && !c.after.Unstored[kind] && !c.from.Unstored[kind] {
 			in.Below = vault.Before(now.Add(-min(c.from.Shortest(kind), c.after.Shortest(kind))))
@@ -240,9 +240,9 @@ func (d *desk) kind(ctx context.Context, c change, kind retention.Kind, now time
 func (d *desk) cohort(ctx context.Context, c change, kind retention.Kind, cohort vault.Cohort, now time.Time, t *tally) error {
 	of := cohort.Cohort
 	together := c.from.Single(kind) && c.after.Single(kind) && !c.from.MayHold(kind, of, now)
-	if together || kind == retention.Fact {
+	if together || kind.ByDay() {
 		before, after := c.from.CohortHidden(kind, of, now), c.after.CohortHidden(kind, of, now)
-		held := kind == retention.Fact && !now.Before(c.after.CohortHiddenFrom(kind, of)) && !after
+		held := kind.ByDay() && !now.Before(c.after.CohortHiddenFrom(kind, of)) && !after
 		if before == after && !held {
 			return nil
 		}
@@ -334,7 +334,7 @@ func (d *desk) calendar(ctx context.Context) (int, any, error) {
 			continue
 		}
 		count.Go(func() error {
-			if kind == retention.Fact || p.Single(kind) && !cohorts.MayHold(c.Cohort) {
+			if kind.ByDay() || p.Single(kind) && !cohorts.MayHold(c.Cohort) {
 				sum, err := d.ses.Tally(counting, c)
 				add(c, cohorts.DestroysAllFrom(c.Cohort), sum.Records, sum.Bytes, cohorts.MayHold(c.Cohort))
 				return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/lazyregexp"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -80,7 +81,12 @@ type work struct {
 }
 
 // conversations is how many of them there are in the files.
-func (w work) conversations() int { return w.Records["chat"] + w.Records["ticket"] }
+func (w work) conversations() (n int) {
+	for _, kind := range retention.Conversations() {
+		n += w.Records[string(kind)]
+	}
+	return n
+}
 
 func partition(account string) string { return account + "#extract#" }
 

@@ -36,11 +36,15 @@ func heading(columns ...string) []byte {
 	return rows.Bytes()
 }
 
-// conversationForms are the files of a kind of conversations. Only a ticket has a title and a status.
+// conversationForms are the files of a kind of conversations. Only tickets and articles have a title and a status, and only calls
+// what is said of a call.
 func conversationForms(kind retention.Kind) []form {
 	columns := []string{"id", "state", "source", "conversation", "incarnation", "revision", "startedAt", "endedAt", "settledAt", "expiresAt"}
-	if kind == retention.Ticket {
+	if titled(kind) {
 		columns = append(columns, "title", "status")
+	}
+	if kind == retention.Call {
+		columns = append(columns, "direction", "outcome", "seconds", "recording")
 	}
 	columns = append(columns, "names", "emails", "phones", "visitorIds", "customIds", "department", "tags", "rating", "entries")
 	return []form{
@@ -50,6 +54,8 @@ func conversationForms(kind retention.Kind) []form {
 		{string(kind) + "-attachments", ".tar", nil},
 	}
 }
+
+func titled(kind retention.Kind) bool { return kind == retention.Ticket || kind == retention.Article }
 
 // opened opens a conversation and writes it in its forms. What cannot be read is an empty piece.
 func opened(ctx context.Context, c candidate) (piece, error) {
@@ -87,8 +93,15 @@ func (p *piece) conversation(v conversation.View) error {
 		v.ID, string(v.State), v.Source, sheet.Text(v.Conversation), strconv.Itoa(v.Incarnation), strconv.Itoa(v.Revision),
 		v.StartedAt.String(), stamp(v.EndedAt), stamp(v.SettledAt), v.ExpiresAt.String(),
 	}
-	if v.Kind == retention.Ticket {
+	if titled(v.Kind) {
 		cells = append(cells, sheet.Text(v.Title), string(v.Status))
+	}
+	if v.Kind == retention.Call {
+		var c conversation.Call
+		if v.Call != nil {
+			c = *v.Call
+		}
+		cells = append(cells, string(c.Direction), sheet.Text(c.Outcome), strconv.Itoa(c.Seconds), sheet.Text(c.Recording))
 	}
 	for _, of := range []func(conversation.Subject) string{
 		func(s conversation.Subject) string { return s.Name },
@@ -164,6 +177,33 @@ func (p *piece) fact(id string, f vault.Fact, expires time.Time) error {
 	var row sheet.Rows
 	row.Add(id, string(f.Kind), f.Source, f.StartedAt.String(), f.EndedAt.String(), strconv.Itoa(f.Seconds), strconv.Itoa(f.Visitor),
 		strconv.Itoa(f.Agent), strconv.Itoa(f.Bot), reply, sheet.Text(f.Department), rating, f.By, at.String())
+	p.forms[0], p.records[0] = append(line, '\n'), 1
+	p.forms[1], p.records[1] = row.Bytes(), 1
+	return nil
+}
+
+// visitForms are the files of visits.
+var visitForms = []form{
+	{"visits", ".ndjson", nil},
+	{"visits", ".csv", heading("id", "source", "startedAt", "endedAt", "visitorId", "referrer", "pages", "expiresAt")},
+}
+
+// visit is a visit as a line has it.
+type visit struct {
+	ID string `json:"id"`
+	vault.Visit
+	ExpiresAt conversation.Time `json:"expiresAt"`
+}
+
+func (p *piece) visit(id string, v vault.Visit, expires time.Time) error {
+	at := conversation.At(expires)
+	line, err := json.Marshal(visit{id, v, at})
+	if err != nil {
+		return errors.New("a visit cannot be written")
+	}
+	var row sheet.Rows
+	row.Add(id, v.Source, v.StartedAt.String(), v.EndedAt.String(), sheet.Text(v.VisitorID), sheet.Text(v.Referrer),
+		joined(v.Pages, func(p conversation.Page) string { return p.URL }), at.String())
 	p.forms[0], p.records[0] = append(line, '\n'), 1
 	p.forms[1], p.records[1] = row.Bytes(), 1
 	return nil

@@ -21,26 +21,26 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// factsOf is a cohort of facts with what opens them, as they were when its turn came, and the first of them.
-type factsOf struct {
+// dayOf is a cohort of a kind that goes by the day with what opens it, as it was when its turn came, and the first of it.
+type dayOf struct {
 	cohort vault.Cohort
 	all    vault.Cohorts
 	ses    *vault.Session
-	open   func(vault.SealedFact) (vault.Fact, error)
-	first  []vault.SealedFact
+	open   func(s vault.SealedItem, v any) error
+	first  []vault.SealedItem
 }
 
-// sealedFact is a fact that may go into the files.
-type sealedFact struct {
-	*factsOf
-	vault.SealedFact
+// sealedItem is a fact or a visit that may go into the files.
+type sealedItem struct {
+	*dayOf
+	vault.SealedItem
 }
 
-// facts writes the facts, cohort by cohort.
-func (r *run) facts(ctx context.Context, out *set, at *cursor) error {
+// days writes what goes by the day, cohort by cohort.
+func (r *run) days(ctx context.Context, out *set, at *cursor) error {
 	from := at.Part
 	cohorts := func(ctx context.Context, give func(vault.Cohort) error) error {
-		all, err := r.readable(ctx, retention.Fact)
+		all, err := r.readable(ctx, retention.Kind(at.Kind))
 		if err != nil {
 			return err
 		}
@@ -54,24 +54,24 @@ func (r *run) facts(ctx context.Context, out *set, at *cursor) error {
 		}
 		return nil
 	}
-	sealed := func(ctx context.Context, give func(sealedFact) error) error {
+	sealed := func(ctx context.Context, give func(sealedItem) error) error {
 		ahead := pool{workers: listers, ahead: 2 * listers, bytes: 2 * listers}
-		return ordered(ctx, ahead, cohorts, func(vault.Cohort) int { return 1 }, r.factsOf, func(of *factsOf) error {
+		return ordered(ctx, ahead, cohorts, func(vault.Cohort) int { return 1 }, r.dayOf, func(of *dayOf) error {
 			for _, f := range of.first {
-				if err := give(sealedFact{of, f}); err != nil {
+				if err := give(sealedItem{of, f}); err != nil {
 					return err
 				}
 			}
 			if len(of.first) < readAhead {
 				return nil
 			}
-			return of.ses.Facts(ctx, of.cohort, of.first[readAhead-1].ID, 0, func(f vault.SealedFact) (bool, error) {
-				return true, give(sealedFact{of, f})
+			return of.ses.OfDay(ctx, of.cohort, of.first[readAhead-1].ID, 0, func(f vault.SealedItem) (bool, error) {
+				return true, give(sealedItem{of, f})
 			})
 		})
 	}
-	weight := func(f sealedFact) int { return unfold * f.Size() }
-	return ordered(ctx, pool{workers: openers, ahead: 10 * pageSize, bytes: inFlight}, sealed, weight, openedFact, func(p piece) error {
+	weight := func(f sealedItem) int { return unfold * f.Size() }
+	return ordered(ctx, pool{workers: openers, ahead: 10 * pageSize, bytes: inFlight}, sealed, weight, openedItem, func(p piece) error {
 		if p.at.Part != at.Part {
 			r.passed(at.Kind, r.partsBefore(at.Kind, p.at.Part))
 			at.Part = p.at.Part
@@ -90,14 +90,14 @@ func (r *run) facts(ctx context.Context, out *set, at *cursor) error {
 	})
 }
 
-// factsOf reads a cohort's key and its first facts; none where it is over by now.
-func (r *run) factsOf(ctx context.Context, c vault.Cohort) (*factsOf, error) {
+// dayOf reads a cohort's key and the first of it; nothing where it is over by now.
+func (r *run) dayOf(ctx context.Context, c vault.Cohort) (*dayOf, error) {
 	ses, err := r.Store.Open(ctx, r.job.Account, "")
 	if err != nil {
 		return nil, err
 	}
-	of := &factsOf{ses: ses}
-	if of.all, err = ses.CohortAt(ctx, retention.Fact, c.ID); err != nil {
+	of := &dayOf{ses: ses}
+	if of.all, err = ses.CohortAt(ctx, c.Kind, c.ID); err != nil {
 		return nil, err
 	}
 	now, ok := of.all.Find(c.ID)
@@ -105,30 +105,37 @@ func (r *run) factsOf(ctx context.Context, c vault.Cohort) (*factsOf, error) {
 		return of, nil
 	}
 	of.cohort = now
-	if of.open, err = ses.FactOpener(now); errors.Is(err, vault.ErrUnreadable) {
+	if of.open, err = ses.DayOpener(now); errors.Is(err, vault.ErrUnreadable) {
 		return of, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return of, ses.Facts(ctx, now, "", readAhead, func(f vault.SealedFact) (bool, error) {
+	return of, ses.OfDay(ctx, now, "", readAhead, func(f vault.SealedItem) (bool, error) {
 		of.first = append(of.first, f)
 		return len(of.first) < readAhead, nil
 	})
 }
 
-func openedFact(ctx context.Context, s sealedFact) (piece, error) {
+func openedItem(ctx context.Context, s sealedItem) (piece, error) {
 	p := piece{at: cursor{Part: s.cohort.ID}}
-	f, err := s.open(s.SealedFact)
+	var fact vault.Fact
+	var visit vault.Visit
+	into := map[retention.Kind]any{retention.Fact: &fact, retention.Visit: &visit}[s.cohort.Kind]
+	err := s.open(s.SealedItem, into)
 	if errors.Is(err, vault.ErrDamaged) {
-		slog.ErrorContext(ctx, "left out", slog.String("fact", s.ID), slog.String("cause", err.Error()))
+		slog.ErrorContext(ctx, "left out", slog.String("kind", string(s.cohort.Kind)), slog.String("item", s.ID), slog.String("cause", err.Error()))
 		p.damaged = s.ID
 		return p, nil
 	}
 	if err != nil {
 		return p, err
 	}
-	return p, p.fact(s.ID, f, s.all.Expires(s.cohort.Cohort))
+	expires := s.all.Expires(s.cohort.Cohort)
+	if s.cohort.Kind == retention.Visit {
+		return p, p.visit(s.ID, visit, expires)
+	}
+	return p, p.fact(s.ID, fact, expires)
 }
 
 // line writes what stands in the control table as a line.

@@ -71,6 +71,9 @@ var kinds = []struct {
 }{
 	{string(retention.Chat), conversationForms(retention.Chat)},
 	{string(retention.Ticket), conversationForms(retention.Ticket)},
+	{string(retention.Call), conversationForms(retention.Call)},
+	{string(retention.Article), conversationForms(retention.Article)},
+	{string(retention.Visit), visitForms},
 	{string(retention.Fact), factForms},
 	{"policy", lines("policies")},
 	{"audit", lines("audit")},
@@ -84,8 +87,8 @@ func lines(name string) []form { return []form{{name: name, ext: ".ndjson"}} }
 // to be finished before the end of the kind.
 func (r *run) write(ctx context.Context, out *set, at *cursor) error {
 	switch at.Kind {
-	case string(retention.Fact):
-		return r.facts(ctx, out, at)
+	case string(retention.Fact), string(retention.Visit):
+		return r.days(ctx, out, at)
 	case "policy":
 		return r.policies(ctx, out)
 	case "audit":
@@ -202,7 +205,7 @@ const leftOut = 1000
 // measure finds what there is to read, for the progress.
 func (r *run) measure(ctx context.Context) error {
 	r.cohorts = map[string][]string{}
-	for _, kind := range append(retention.Conversations(), retention.Fact) {
+	for _, kind := range retention.Kinds() {
 		cohorts, err := r.readable(ctx, kind)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/health"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -20,8 +21,9 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
+	store := vault.Connect(cfg, config.Tables, config.ObjectsBucket, vault.Impatient)
 	return New(config, Deps{
-		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket, vault.Impatient),
+		Store: store, Health: health.NewCounter(store.DB, config.Tables.Control, store.Now),
 		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Attaching: config.AttachQueue, Delay: config.SettleDelay},
 	}), nil
 }

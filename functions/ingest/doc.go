@@ -1,7 +1,8 @@
 // Package ingest takes webhooks in: it verifies, adapts, minimises, seals and writes them, and answers only when they are
 // durable.
 //
-// Trigger: POST /v1/webhooks/{account}/{source}, and the ingest queue.
+// Trigger: POST /v1/webhooks/{account}/{source}, and the ingest queue. GET and HEAD of the same say that there is something at
+// the address, for every account alike, without looking whether there is such an account.
 //
 // Writes: the row of a conversation (keys), its sealed events (records, or objects over 32 KB). A conversation that comes
 // whole, and of which nothing is known yet, becomes its record at once, with pointers and fact (records) and, where they begin,
@@ -18,6 +19,12 @@
 // times, in any order, by either trigger. A message of the queue that fails is reported and comes again after two minutes;
 // after a hundred times it is in the dead-letter queue.
 //
+// Of every source that an account has, deliveries are counted (control, package health): in memory, and written down with the
+// first that the process sees and then with one every ten seconds at most, before it is answered and for a quarter of a second
+// at most. A count that cannot be written stays in memory; the delivery is answered all the same. What was counted in the last
+// seconds before a process ended, or while nothing more came in, may be missing. Strangers can cause no more writes than that, and none for
+// accounts that do not exist or sources that an account does not have.
+//
 // When a table throttles, nobody waits for it: the client repeats twice within 150 ms (vault.Impatient), then the events go
 // to the queue and the sender has its answer. If ingest waited as the SDK does, a hundred webhooks a second would keep more
 // than 300 processes busy instead of some 20, and senders would give up. Only the account's own rows there is no way
@@ -27,7 +34,7 @@
 // that a table refused come again two minutes later (the queue's visibility timeout), and then the queue is empty.
 // TestThrottledForTwoMinutes, in functions, plays it.
 //
-// May: read the control table; read rows of keys, put those of cohorts and conversations, update those of conversations;
+// May: read the control table and update its rows of the health of sources; read rows of keys, put those of cohorts and conversations, update those of conversations;
 // put and read items of records; decrypt with the wrap key under an account's context; send to the queues of ingest, settle and
 // attach, and receive from its own; put, read and delete objects under bodies/ and, of its queue, under queue/.
 //

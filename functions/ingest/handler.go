@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/time/rate"
 
+	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
@@ -29,18 +32,28 @@ var ErrSource = fault.New(fault.NotFound, "source_unknown", "There is no source 
 
 // Deps are what a handler needs.
 type Deps struct {
-	Store *vault.Store
-	Queue Queue
+	Store  *vault.Store
+	Queue  Queue
+	Health counter
+}
+
+// counter counts what was taken and refused, for the account to see.
+type counter interface {
+	Accepted(ctx context.Context, account, source, name string, duplicate bool) error
+	Refused(ctx context.Context, account, source, code string) error
 }
 
 // Handler takes webhooks in.
 type Handler struct {
 	config Config
 	Deps
+	limiter limiter
 }
 
 // New makes a handler.
-func New(config Config, deps Deps) *Handler { return &Handler{config, deps} }
+func New(config Config, deps Deps) *Handler {
+	return &Handler{config: config, Deps: deps, limiter: limiter{per: map[string]*rate.Limiter{}}}
+}
 
 // Answer is what a sender gets for a delivery that is durable.
 type Answer struct {
@@ -48,9 +61,20 @@ type Answer struct {
 	Duplicates int `json:"duplicates"`
 }
 
-// Webhook handles one delivery.
+// Webhook handles one delivery, or the question of a sender whether there is anything at an address.
 func (h *Handler) Webhook(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	if !strings.HasPrefix(req.RouteKey, http.MethodPost+" ") {
+		return edge.HTTP(ctx, req, address), nil
+	}
 	return edge.HTTP(ctx, req, h.webhook), nil
+}
+
+// address answers the same for every account, of which it looks at nothing.
+func address(_ context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
+	if _, ok := source.Lookup(req.PathParameters["source"]); !ok {
+		return 0, nil, ErrSource
+	}
+	return http.StatusOK, struct{}{}, nil
 }
 
 func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
@@ -63,11 +87,14 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if !ok {
 		return 0, nil, ErrSource
 	}
+	if adapter.Limited && !h.limiter.allow(req.PathParameters["account"], req.RequestContext.HTTP.SourceIP, h.Store.Now()) {
+		return 0, nil, ErrLimited
+	}
 	query, err := url.ParseQuery(req.RawQueryString)
 	if err != nil {
 		query = nil // no key is in it
 	}
-	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now()}
+	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now(), Address: req.RequestContext.HTTP.SourceIP}
 	// What the tables do not answer in time goes to the queue, for which there must be time left.
 	tables, cancel := context.WithTimeout(ctx, tablesTimeout)
 	defer cancel()
@@ -80,15 +107,9 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
 	delivery.Settings = ses.Settings
-	secrets := make([]string, len(ses.Secrets))
-	for i, s := range ses.Secrets {
-		secrets[i] = s.Value
-	}
-	if err := adapter.Verify(delivery, secrets); err != nil {
-		return 0, nil, err
-	}
-	adapted, err := adapter.Adapt(delivery)
+	adapted, err := understood(adapter, delivery, ses.Secrets)
 	if err != nil {
+		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(err).Code))
 		return 0, nil, err
 	}
 	kept, cards := make([]conversation.Event, len(adapted.Events)), 0
@@ -100,16 +121,47 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	}
 	answer, err := h.durable(ctx, tables, ses, kept)
 	if err != nil {
-		return 0, nil, edge.ErrUnavailable.Because(err)
+		err = edge.ErrUnavailable.Because(err)
+		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(err).Code))
+		return 0, nil, err
 	}
+	h.counted(ctx, h.Health.Accepted(ctx, ses.Account, from, adapted.Name, answer.Accepted == 0 && answer.Duplicates > 0))
 	slog.InfoContext(ctx, "delivery", slog.String("source", from), slog.String("type", adapted.Name), slog.Int("accepted", answer.Accepted),
 		slog.Int("duplicates", answer.Duplicates), slog.Int("cardsMasked", cards))
 	return http.StatusAccepted, answer, nil
 }
 
+// understood is what a delivery says that its sender has signed.
+func understood(adapter source.Adapter, d source.Delivery, secrets []account.Secret) (source.Adapted, error) {
+	values := make([]string, len(secrets))
+	for i, s := range secrets {
+		values[i] = s.Value
+	}
+	if err := adapter.Verify(d, values); err != nil {
+		return source.Adapted{}, err
+	}
+	return adapter.Adapt(d)
+}
+
+// counted logs that a count could not be written down: no delivery fails for that.
+func (h *Handler) counted(ctx context.Context, err error) {
+	if err != nil {
+		slog.WarnContext(ctx, "not counted yet", slog.String("cause", edge.Cause(err)))
+	}
+}
+
 // durable stores events, or what is left of them sealed in the queue.
 func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept []conversation.Event) (Answer, error) {
 	var answer Answer
+	var visits []conversation.Event
+	visits, kept = apart(ses, kept)
+	if err := ses.PutVisits(tables, visits); err != nil {
+		slog.WarnContext(ctx, "tables refused visits, queueing", slog.String("cause", edge.Cause(err)))
+		if queueErr := h.enqueue(ctx, ses, visits); queueErr != nil {
+			return answer, errors.Join(err, queueErr)
+		}
+	}
+	answer.Accepted += len(visits)
 	for i, e := range kept {
 		duplicate, err := h.store(tables, ses, e)
 		if err != nil {
@@ -127,6 +179,19 @@ func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept 
 		}
 	}
 	return answer, nil
+}
+
+// apart takes the visits out of events; those that the account does not store are gone.
+func apart(ses *vault.Session, kept []conversation.Event) (visits, rest []conversation.Event) {
+	for _, e := range kept {
+		switch {
+		case e.Visit == nil:
+			rest = append(rest, e)
+		case !ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)):
+			visits = append(visits, e)
+		}
+	}
+	return visits, rest
 }
 
 // QueueBatch stores what waited in the queue.

@@ -128,6 +128,10 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 	if err := vault.Unmarshal(plain, &kept); err != nil {
 		return err
 	}
+	visits, kept := apart(ses, kept)
+	if err := ses.PutVisits(ctx, visits); err != nil {
+		return err
+	}
 	for _, e := range kept {
 		if _, err := h.store(ctx, ses, e); err != nil {
 			return err

@@ -31,7 +31,7 @@ func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
 func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript, with *files) (ok bool, err error) {
-	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, e.Kind, retention.Fact)
+	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, vault.Settles(e.Kind)...)
 	if err != nil || known {
 		return false, err
 	}

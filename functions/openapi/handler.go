@@ -31,6 +31,7 @@ type document struct {
 var documents = map[string]document{
 	"GET /v1/openapi.yaml":          {&Description, "application/yaml"},
 	"GET /v1/canonical.schema.json": {&source.CanonicalSchema, "application/schema+json"},
+	"GET /v1/beacon.js":             {&source.BeaconScript, "text/javascript; charset=utf-8"},
 }
 
 // Handler tells what the API is.

@@ -327,13 +327,13 @@ func TestFormsAreTheCodes(t *testing.T) {
 // invoked are the codes that only somebody gets who invokes a function directly.
 var invoked = []string{
 	"account_exists", "account_invalid", "account_or_source_unknown", "action_unknown", "extract_busy",
-	"regime_unknown", "request_invalid", "retention_invalid", "rotated_meanwhile", "secret_invalid", "start_unknown",
+	"regime_unknown", "request_invalid", "retention_invalid", "start_unknown",
 	"time_zone_unknown",
 }
 
 // statuses by the kinds of faults, as fault.New names them.
 var statuses = map[string]string{
-	"Internal": "500", "Invalid": "400", "TooLarge": "413", "OutOfRange": "416", "Unauthorized": "401", "NotFound": "404", "Conflict": "409", "Unavailable": "503",
+	"Internal": "500", "Invalid": "400", "TooLarge": "413", "OutOfRange": "416", "Unauthorized": "401", "NotFound": "404", "Conflict": "409", "TooMany": "429", "Unavailable": "503",
 }
 
 func TestCodesAreTheCodes(t *testing.T) {
@@ -467,6 +467,9 @@ func codesOf(e ast.Expr) (codes []string) {
 		for _, tail := range codesOf(e.Y) {
 			for _, kind := range retention.Conversations() {
 				codes = append(codes, string(kind)+tail)
+			}
+			if tail == "_not_found" { // the list of an account that is gone
+				codes = append(codes, string(retention.Visit)+tail)
 			}
 		}
 	}

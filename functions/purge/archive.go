@@ -67,7 +67,7 @@ const extractRuns = 3 * time.Hour
 
 // extracts deletes the extracts that may hold something that is gone: those that ended after the first of it began.
 func (r *run) extracts(ctx context.Context) error {
-	if len(r.gone)+len(r.facts) == 0 {
+	if len(r.gone)+len(r.days) == 0 {
 		return nil
 	}
 	// holds says whether an extract may hold something that went: it ended after that began, and began before that was hidden.
@@ -81,7 +81,7 @@ func (r *run) extracts(ctx context.Context) error {
 				return true
 			}
 		}
-		return slices.ContainsFunc(r.facts, func(f factsOf) bool { return f.Start.Before(ended) && began.Before(f.Ending.Due) })
+		return slices.ContainsFunc(r.days, func(f dayOf) bool { return f.Start.Before(ended) && began.Before(f.Ending.Due) })
 	}
 	var jobs []attr.Item
 	err := r.Store.Query(ctx, &dynamodb.QueryInput{

@@ -89,6 +89,7 @@ type Report struct {
 	Waiting       int `json:"waiting"`
 	Conversations int `json:"conversations"`
 	Facts         int `json:"facts"`
+	Visits        int `json:"visits"`
 	Items         int `json:"items"`
 	Objects       int `json:"objects"`
 	// Receipts state what was destroyed; Extracts held something of it and went too.
@@ -117,7 +118,7 @@ func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) 
 	}
 	report, err := h.Purge(ctx, req.Request)
 	slog.InfoContext(ctx, "purged", slog.Int("accounts", report.Accounts), slog.Int("cohorts", report.Cohorts),
-		slog.Int("waiting", report.Waiting), slog.Int("conversations", report.Conversations), slog.Int("facts", report.Facts),
+		slog.Int("waiting", report.Waiting), slog.Int("conversations", report.Conversations), slog.Int("facts", report.Facts), slog.Int("visits", report.Visits),
 		slog.Int("items", report.Items), slog.Int("objects", report.Objects), slog.Int("receipts", report.Receipts),
 		slog.Int("extracts", report.Extracts), slog.Int("failures", len(report.Failures)))
 	if err != nil {

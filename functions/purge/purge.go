@@ -37,11 +37,11 @@ type run struct {
 	fence  *vault.Fence
 	// gone is what has lost its keys and is neither stated nor deleted yet, of this run and of those that were interrupted.
 	gone []vault.Doomed
-	// doomed counts what this pass has taken the keys of, listed the facts that it has found; full says that there was more.
+	// doomed counts what this pass has taken the keys of, listed what it has found of days; full says that there was more.
 	doomed, listed int
 	full           bool
 	seen           map[string]bool
-	facts          []factsOf
+	days           []dayOf
 	hands          []attr.Item // the wishes of administrators that are fulfilled
 	// held says of a kind that something that was over may stay, because it is held or open.
 	held map[retention.Kind]bool
@@ -127,9 +127,9 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 	var over []vault.Cohort
 	stays := false // an older one: nothing after it counts as destroyed together with what is before
 	for _, c := range slices.Backward(cohorts.List) {
-		// Of a kind that is not stored any more today goes one by one: it may be stored again this afternoon. Facts have no keys of
+		// Of a kind that is not stored any more today goes one by one: it may be stored again this afternoon. What goes by the day has no keys of
 		// their own, and are lost for such a day.
-		today := kind != retention.Fact && c.End.After(now) && !r.ses.Policy.Closed(now)
+		today := !kind.ByDay() && c.End.After(now) && !r.ses.Policy.Closed(now)
 		if !c.Destroyed() && (today || !cohorts.DestroysAll(c.Cohort) || cohorts.MayHold(c.Cohort)) {
 			stays = true
 			continue
@@ -165,8 +165,8 @@ func (r *run) keysOf(ctx context.Context, kind retention.Kind) error {
 			continue
 		}
 		why := retention.Retention
-		if kind == retention.Fact {
-			why = cohorts.DestroyedBy(retention.OfFacts(c.Cohort, r.ses.Policy.Zone)).Why
+		if kind.ByDay() {
+			why = cohorts.DestroyedBy(retention.OfDay(kind, c.Cohort, r.ses.Policy.Zone)).Why
 		}
 		ended, err := r.Store.EndCohort(ctx, f, c, r.ending(retention.End{At: cohorts.DestroysAllFrom(c.Cohort), Why: why}))
 		if errors.Is(err, vault.ErrFence) {
@@ -197,7 +197,7 @@ func (r *run) rest(ctx context.Context) error {
 	for {
 		fenced := r.fence != nil && r.fence.N == r.ses.Policy.Fence
 		err := r.find(ctx)
-		if !errors.Is(err, vault.ErrFence) && !fenced && len(r.gone)+len(r.facts) > 0 {
+		if !errors.Is(err, vault.ErrFence) && !fenced && len(r.gone)+len(r.days) > 0 {
 			// What others destroyed under the fence of the run before is only all there is once nobody can add to it.
 			if _, err = r.hold(ctx); err == nil {
 				err = r.find(ctx)
@@ -220,7 +220,7 @@ func (r *run) rest(ctx context.Context) error {
 
 // find takes the own keys of everything that is past its time and lists all that has lost its keys.
 func (r *run) find(ctx context.Context) error {
-	r.gone, r.facts, r.hands, r.doomed, r.listed, r.full = nil, nil, nil, 0, 0, false
+	r.gone, r.days, r.hands, r.doomed, r.listed, r.full = nil, nil, nil, 0, 0, false
 	r.seen, r.held = map[string]bool{}, map[retention.Kind]bool{}
 	failures := []error{r.byHand(ctx)}
 	for _, kind := range retention.Conversations() {
@@ -233,9 +233,9 @@ func (r *run) find(ctx context.Context) error {
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case kind == retention.Fact && c.Destroyed():
-				err = r.listFacts(ctx, c)
-			case kind == retention.Fact:
+			case kind.ByDay() && c.Destroyed():
+				err = r.listDay(ctx, c)
+			case kind.ByDay():
 				err = nil
 			case c.Destroyed(), cohorts.DestroysAll(c.Cohort), !r.ses.Policy.Single(kind) && cohorts.Begins(c.Cohort):
 				err = r.cohort(ctx, cohorts, c)

@@ -19,24 +19,24 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// factsOf are what is left of the facts of a cohort that has lost its key.
-type factsOf struct {
+// dayOf is what is left of a cohort that has lost its key, of a kind that goes by the day.
+type dayOf struct {
 	vault.Cohort
 	keys  []attr.Item
 	bytes []int64
 }
 
-// listFacts lists the facts of a cohort, as many as there is room for; where none is left, the cohort's row goes.
-func (r *run) listFacts(ctx context.Context, c vault.Cohort) error {
+// listDay lists what is left of such a cohort, as much as there is room for; where there is nothing, the cohort's row goes.
+func (r *run) listDay(ctx context.Context, c vault.Cohort) error {
 	if r.listed >= most {
 		r.full = true
 		return nil
 	}
-	of := factsOf{Cohort: c}
+	of := dayOf{Cohort: c}
 	err := r.Store.Query(ctx, &dynamodb.QueryInput{
 		TableName: &r.Store.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, body"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.FactPartition(r.ses.Account, c.ID))},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.DayPartition(r.ses.Account, c.Kind, c.ID))},
 	}, func(item attr.Item) (bool, error) {
 		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
 		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
@@ -50,7 +50,7 @@ func (r *run) listFacts(ctx context.Context, c vault.Cohort) error {
 	case err != nil:
 		return err
 	case len(of.keys) > 0:
-		r.facts, r.listed = append(r.facts, of), r.listed+len(of.keys)
+		r.days, r.listed = append(r.days, of), r.listed+len(of.keys)
 	case r.Store.Now().Sub(c.DestroyedAt) >= grace:
 		return r.forget(ctx, c)
 	}
@@ -86,10 +86,10 @@ func (r *run) state(ctx context.Context) error {
 			all = append(all, piece{lot{e.Act, g.Cohort, e.Rule, g.Kind, e.Why, e.Policy}, e, vault.ID(g.ID, g.Incarnation), g.Bytes, g.Awaits})
 		}
 	}
-	for _, f := range r.facts {
+	for _, f := range r.days {
 		if e := f.Ending; e.Act != "" {
 			for i, key := range f.keys {
-				all = append(all, piece{lot{e.Act, f.ID, "", retention.Fact, e.Why, e.Policy}, e, attr.GetS(key, "sk"), f.bytes[i], nil})
+				all = append(all, piece{lot{e.Act, f.ID, "", f.Kind, e.Why, e.Policy}, e, attr.GetS(key, "sk"), f.bytes[i], nil})
 			}
 		}
 	}
@@ -199,10 +199,14 @@ func (r *run) clean(ctx context.Context) error {
 			r.report.Conversations++
 		}
 	}
-	for _, f := range r.facts {
+	for _, f := range r.days {
 		err := r.Store.DeleteAll(ctx, r.Store.Tables.Records, f.keys)
 		if failures = append(failures, err, pace.wait(ctx, len(f.keys))); err == nil {
-			r.report.Facts, r.report.Items = r.report.Facts+len(f.keys), r.report.Items+len(f.keys)
+			if r.report.Items += len(f.keys); f.Kind == retention.Visit {
+				r.report.Visits += len(f.keys)
+			} else {
+				r.report.Facts += len(f.keys)
+			}
 		}
 	}
 	if err := errors.Join(append(failures, ctx.Err())...); err != nil {

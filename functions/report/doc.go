@@ -1,9 +1,9 @@
 // Package report answers who may read.
 //
-// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, and …/attachments/{id}/{file}, behind
+// Trigger: GET /v1/accounts/{account}/chats and …/chats/{id}, and the same of tickets, calls and articles, …/visits, and …/attachments/{id}/{file}, behind
 // authorize; and …/transcripts/{id}?link=, which shows one conversation as a page to whoever was sent a link to it.
 //
-// Answers: {"chats": […], "next": …} or {"tickets": …}, newest first, without entries; or one conversation with them. What is past its
+// Answers: {"chats": […], "next": …} or {"tickets": …} and so on, newest first, without entries; or one conversation with them. What is past its
 // time, destroyed or without its keys is not found, whatever the tables still hold.
 //
 // An attachment is answered as its bytes, to be saved and not shown, if its conversation can be read and has it: whole up to 4 MB, or

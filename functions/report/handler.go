@@ -116,15 +116,17 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if id, ok := req.PathParameters["id"]; ok {
 		return h.one(ctx, ses, entry, kind, id)
 	}
+	if kind == retention.Visit {
+		return h.visits(ctx, ses, entry, req.RawQueryString)
+	}
 	return h.list(ctx, ses, entry, kind, req.RawQueryString)
 }
 
 // kindOf is what a route reads: its path has the kind's plural behind the account.
 func kindOf(route string) retention.Kind {
-	if strings.Contains(route, "/tickets") {
-		return retention.Ticket
-	}
-	return retention.Chat
+	_, path, _ := strings.Cut(route, "{account}/")
+	kinds, _, _ := strings.Cut(path, "/")
+	return retention.Kind(strings.TrimSuffix(kinds, "s"))
 }
 
 func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry, kind retention.Kind, id string) (int, any, error) {

@@ -24,19 +24,21 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// Page is the answer of a list, of chats or of tickets. Next is the cursor of the page that follows, or null.
+// Page is the answer of a list of one kind. Next is the cursor of the page that follows, or null.
 type Page struct {
-	Chats   []conversation.View `json:"chats,omitzero"`
-	Tickets []conversation.View `json:"tickets,omitzero"`
-	Next    *string             `json:"next"`
+	Chats    []conversation.View `json:"chats,omitzero"`
+	Tickets  []conversation.View `json:"tickets,omitzero"`
+	Calls    []conversation.View `json:"calls,omitzero"`
+	Articles []conversation.View `json:"articles,omitzero"`
+	Visits   []Visit             `json:"visits,omitzero"`
+	Next     *string             `json:"next"`
 }
 
-// of is the list of a kind; an empty one is not left out of the answer.
+// of is the list of a kind of conversations; an empty one is not left out of the answer.
 func (p *Page) of(kind retention.Kind) *[]conversation.View {
-	list := &p.Chats
-	if kind == retention.Ticket {
-		list = &p.Tickets
-	}
+	list := map[retention.Kind]*[]conversation.View{
+		retention.Chat: &p.Chats, retention.Ticket: &p.Tickets, retention.Call: &p.Calls, retention.Article: &p.Articles,
+	}[kind]
 	if *list == nil {
 		*list = []conversation.View{}
 	}
@@ -75,6 +77,9 @@ func parseQuestion(kind retention.Kind, raw string) (q question, err error) {
 		case "to":
 			q.to, err = parseTime(value)
 		case "state":
+			if kind == retention.Visit {
+				return q, ErrParameter // visits have none
+			}
 			if q.state = conversation.State(value); q.state != conversation.Open && q.state != conversation.Settled {
 				err = ErrParameter
 			}
@@ -83,7 +88,7 @@ func parseQuestion(kind retention.Kind, raw string) (q question, err error) {
 				err = ErrParameter
 			}
 		case "cursor":
-			q.below, err = parseCursor(value)
+			q.below, err = parseCursor(kind, value)
 		default:
 			err = ErrParameter
 		}
@@ -108,10 +113,16 @@ func cursor(position string) *string {
 	return &s
 }
 
-func parseCursor(s string) (string, error) {
+func parseCursor(kind retention.Kind, s string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
 		return "", err
+	}
+	if kind == retention.Visit {
+		if !visitForm.Match(b) {
+			return "", ErrParameter
+		}
+		return string(b), nil
 	}
 	if _, err := vault.ParsePosition(string(b)); err != nil {
 		return "", err

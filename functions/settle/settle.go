@@ -101,7 +101,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	row.Known = c.KnownNow()
-	joined, err := ses.JoinCohorts(ctx, c.Anchor.Time, row.Kind, retention.Fact)
+	joined, err := ses.JoinCohorts(ctx, c.Anchor.Time, vault.Settles(row.Kind)...)
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func rotateCommand(ctx context.Context, root string, args []string) error {
 		return err
 	}
 	if *name == "" || *from == "" {
-		return errors.New("usage: make rotate NAME=… SOURCE=tawkto|chatwoot|zendesk|canonical [SECRET=…] [STAGE=dev|prod [REGION=…]]")
+		return errors.New("usage: make rotate NAME=… SOURCE=tawkto [SECRET=…] [STAGE=dev|prod [REGION=…]]")
 	}
 	s, err := openStack(ctx, root, *stage, *region)
 	if err != nil {

@@ -123,7 +123,7 @@ func bringWithDemo(ctx context.Context, h home, p *progress, port int) (outputs,
 		return o, err
 	}
 	err = p.step("creating the account demo", func() error {
-		a, err := s.createAccount(ctx, accountRequest{
+		a, err := s.createOwnAccount(ctx, accountRequest{
 			Account: "demo", Plan: "standard", Start: "identified", Administrators: []string{demoAdministrator},
 		})
 		var told *functionError

@@ -46,7 +46,7 @@ func deployedStack(t *testing.T) stack {
 // newAccount creates an account of its own for the test.
 func (s stack) newAccount(t *testing.T, r accountRequest) outputs {
 	t.Helper()
-	a, err := s.createAccount(t.Context(), r)
+	a, err := s.createOwnAccount(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +100,10 @@ func TestEndToEndChat(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", sample.name, err)
 		}
-		if status, r := post(t, to.URL, headers, sample.body); status != http.StatusAccepted {
+		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted {
 			t.Errorf("%s: %d %+v, want 202", sample.name, status, r)
 		}
-		if status, r := post(t, to.URL, headers, sample.body); status != http.StatusAccepted || r.Accepted != 0 {
+		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted || r.Accepted != 0 {
 			t.Errorf("%s sent again: %d %+v, want 202 and nothing accepted", sample.name, status, r)
 		}
 	}
@@ -326,7 +326,7 @@ func TestEndToEndRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		status, r := post(t, to.URL, headers, body)
+		status, r := post(t, to.URL, headers, d.sent(to.Secret))
 		if status < 400 || status > 499 || r.Error.Code == "" || r.Error.Message == "" {
 			t.Errorf("%s: %d %+v, want a 4xx with a code and a sentence", filepath.Base(path), status, r)
 		}

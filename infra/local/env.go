@@ -28,7 +28,7 @@ func envCommand(_ context.Context, root string, args []string) error {
 	return nil
 }
 
-// export writes NAME='value' lines. No value holds a quote: they are URLs, ids and letters of secrets.
+// export writes NAME='value' lines. No value holds a quote: they are URLs, ids, letters of secrets, and keys in PEM, in lines.
 func (o outputs) export(w io.Writer) {
 	set := func(name, value string) { fmt.Fprintf(w, "%s='%s'\n", name, strings.ReplaceAll(value, "'", "")) }
 	set("API", o.API)

@@ -91,6 +91,6 @@ func (s stack) wrap(d delivery, now time.Time) ([]byte, error) {
 			"apiId": "local", "stage": "$default", "routeKey": route, "requestId": uuid(), "timeEpoch": now.UnixMilli(),
 			"http": map[string]string{"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
 		},
-		"body": string(d.body), "isBase64Encoded": false,
+		"body": string(d.sent(to.Secret)), "isBase64Encoded": false,
 	})
 }

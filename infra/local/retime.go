@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The vendors' fields that hold a time: as a quoted RFC 3339 time, or as seconds since 1970 with or without a fraction.
-// The bytes around the times stay as they are.
-var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|[1-9]\d{9}(?:\.\d+)?\b)`)
+// The vendors' fields that hold a time: as a quoted RFC 3339 time, or as seconds since 1970 with or without a fraction, or as
+// milliseconds. The bytes around the times stay as they are.
+var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since|\w+_time)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|[1-9]\d{9}(?:\d{3}|\.\d+)?\b)`)
 
 // retime moves every time of the payload by the same amount, so that the newest becomes now.
 func retime(payload []byte, now time.Time) []byte {
@@ -51,6 +51,10 @@ func shift(payload []byte, by time.Duration) []byte {
 
 // readTime reads a JSON value as a time and tells how to write another one in the same notation.
 func readTime(value string) (t time.Time, write func(time.Time) string, ok bool) {
+	if value[0] != '"' && len(value) == 13 && !strings.Contains(value, ".") {
+		ms, err := strconv.ParseInt(value, 10, 64)
+		return time.UnixMilli(ms), func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }, err == nil
+	}
 	if value[0] != '"' {
 		seconds, err := strconv.ParseFloat(value, 64)
 		decimals := 0
@@ -82,13 +86,37 @@ func conversation(payload []byte) string {
 	type id struct {
 		ID any `json:"id"`
 	}
+	type turn struct {
+		Conversation struct {
+			ID any `json:"conversation_id"`
+		} `json:"conversation"`
+	}
 	var p struct {
+		Payload struct { // LiveChat's; a conversation is one thread of a chat
+			ThreadID string `json:"thread_id"`
+			Chat     struct {
+				Thread id `json:"thread"`
+			} `json:"chat"`
+		} `json:"payload"`
+		Freshdesk struct {
+			TicketID any `json:"ticket_id"`
+		} `json:"freshdesk_webhook"`
 		ChatID       string `json:"chatId"`
 		Chat         id     `json:"chat"`
 		Ticket       id     `json:"ticket"`
 		Conversation id     `json:"conversation"`
 		Detail       id     `json:"detail"` // before the id beside it, which is the event's
-		Events       []struct {
+		Data         struct {
+			Session any `json:"session_id"`
+			Item    id  `json:"item"`
+			Message struct {
+				Conversation any `json:"conversation_id"`
+			} `json:"message"`
+			Assignment turn `json:"assignment"`
+			Resolve    turn `json:"resolve"`
+			Reopen     turn `json:"reopen"`
+		} `json:"data"`
+		Events []struct {
 			Conversation any `json:"conversation"`
 		} `json:"events"`
 		id
@@ -96,7 +124,9 @@ func conversation(payload []byte) string {
 	if json.Unmarshal(payload, &p) != nil {
 		return ""
 	}
-	candidates := []any{p.ChatID, p.Chat.ID, p.Ticket.ID, p.Conversation.ID, p.Detail.ID}
+	candidates := []any{p.Payload.ThreadID, p.Payload.Chat.Thread.ID, p.Freshdesk.TicketID, p.ChatID, p.Chat.ID, p.Ticket.ID, p.Conversation.ID, p.Detail.ID,
+		p.Data.Session, p.Data.Item.ID, p.Data.Message.Conversation, p.Data.Assignment.Conversation.ID, p.Data.Resolve.Conversation.ID,
+		p.Data.Reopen.Conversation.ID}
 	for _, e := range p.Events {
 		candidates = append(candidates, e.Conversation)
 	}

@@ -39,9 +39,14 @@ func TestRetime(t *testing.T) {
 			`{"events":[{"time":"2030-01-02T03:04:04Z","entries":[{"time":"2030-01-02T03:04:00Z"}]},{"time":"2030-01-02T03:04:05.6Z"}]}`,
 		},
 		{
-			"leaves milliseconds, texts and other fields alone",
-			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
-			`{"created_at":1600000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
+			"moves milliseconds as milliseconds",
+			`{"timestamp":1600000000123,"data":{"timestamp": 1599999999000,"fingerprint":160000000012345},"created_time":"2020-09-13T12:26:40.123Z"}`,
+			`{"timestamp":1893553445678,"data":{"timestamp": 1893553444555,"fingerprint":160000000012345},"created_time":"2030-01-02T03:04:05.678Z"}`,
+		},
+		{
+			"leaves numbers of other lengths, texts and other fields alone",
+			`{"created_at":16000000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
+			`{"created_at":16000000000000,"text":"\"time\":\"2026-06-28T14:03:04Z\"","born":"2026-06-28T14:03:04Z"}`,
 		},
 		{"leaves what is no time alone", `{"time":"2026-99-99T00:00:00Z"}`, `{"time":"2026-99-99T00:00:00Z"}`},
 		{"leaves what has no times alone", `not even JSON`, `not even JSON`},
@@ -99,6 +104,16 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		"ok-canonical-two.json":     `{"events":[{"conversation":"k","time":"2026-02-01T00:00:30Z"}]}`,
 		"ok-zendesk-one.json":       `{"id":"1","detail":{"id":"7"},"time":"2026-04-01T00:00:00.000000000Z"}`,
 		"ok-zendesk-two.json":       `{"id":"2","detail":{"id":"7"},"time":"2026-04-01T00:00:01.000000000Z"}`,
+		"ok-livechat-one.json":      `{"payload":{"chat":{"id":"C","thread":{"id":"T","created_at":"2026-01-01T00:00:00.000000Z"}}}}`,
+		"ok-livechat-two.json":      `{"payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","created_at":"2026-01-01T00:00:30.000000Z"}}}`,
+		"ok-freshdesk-one.json":     `{"freshdesk_webhook":{"ticket_id":8,"ticket_created_at":"2026-01-01T00:00:00Z"}}`,
+		"ok-freshdesk-two.json":     `{"freshdesk_webhook":{"ticket_id":8,"ticket_updated_at":"2026-01-01T00:00:30Z"}}`,
+		"ok-crisp-one.json":         `{"timestamp":1782864000000,"data":{"session_id":"s"}}`,
+		"ok-crisp-two.json":         `{"timestamp":1782864001500,"data":{"session_id":"s"}}`,
+		"ok-freshchat-one.json":     `{"action_time":"2026-08-01T00:00:00.000Z","data":{"message":{"conversation_id":"f"}}}`,
+		"ok-freshchat-two.json":     `{"action_time":"2026-08-01T00:00:02.000Z","data":{"resolve":{"conversation":{"conversation_id":"f"}}}}`,
+		"ok-intercom-one.json":      `{"id":"1","created_at":1788220800,"data":{"item":{"id":"i"}}}`,
+		"ok-intercom-two.json":      `{"id":"2","created_at":1788220803,"data":{"item":{"id":"i"}}}`,
 		"reject-tawkto-empty.json":  `{}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
@@ -114,7 +129,11 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		got = append(got, s.name+" "+s.source+" "+string(s.body))
 	}
 	want := []string{
+		`ok-freshdesk-one.json freshdesk {"freshdesk_webhook":{"ticket_id":8,"ticket_created_at":"2029-12-31T23:59:30Z"}}`,
+		`ok-livechat-one.json livechat {"payload":{"chat":{"id":"C","thread":{"id":"T","created_at":"2029-12-31T23:59:30.000000Z"}}}}`,
 		`ok-tawkto-start.json tawkto {"chatId":"a","time":"2029-12-31T23:50:00.000Z"}`,
+		`ok-freshdesk-two.json freshdesk {"freshdesk_webhook":{"ticket_id":8,"ticket_updated_at":"2030-01-01T00:00:00Z"}}`,
+		`ok-livechat-two.json livechat {"payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","created_at":"2030-01-01T00:00:00.000000Z"}}}`,
 		`ok-tawkto-end.json tawkto {"chatId":"a","time":"2030-01-01T00:00:00.000Z"}`,
 		`ok-canonical-one.json canonical {"events":[{"type":"x"},{"conversation":"k","time":"2029-12-31T23:59:30Z"}]}`,
 		`ok-canonical-two.json canonical {"events":[{"conversation":"k","time":"2030-01-01T00:00:00Z"}]}`,
@@ -122,6 +141,12 @@ func TestSamplesOfOneConversationKeepTheirDistances(t *testing.T) {
 		`ok-zendesk-one.json zendesk {"id":"1","detail":{"id":"7"},"time":"2029-12-31T23:59:59.000000000Z"}`,
 		`ok-zendesk-two.json zendesk {"id":"2","detail":{"id":"7"},"time":"2030-01-01T00:00:00.000000000Z"}`,
 		`ok-tawkto-transcript.json tawkto {"chat":{"id":"b"},"time":"2030-01-01T00:00:00.000Z"}`,
+		`ok-crisp-one.json crisp {"timestamp":1893455998500,"data":{"session_id":"s"}}`,
+		`ok-crisp-two.json crisp {"timestamp":1893456000000,"data":{"session_id":"s"}}`,
+		`ok-freshchat-one.json freshchat {"action_time":"2029-12-31T23:59:58.000Z","data":{"message":{"conversation_id":"f"}}}`,
+		`ok-freshchat-two.json freshchat {"action_time":"2030-01-01T00:00:00.000Z","data":{"resolve":{"conversation":{"conversation_id":"f"}}}}`,
+		`ok-intercom-one.json intercom {"id":"1","created_at":1893455997,"data":{"item":{"id":"i"}}}`,
+		`ok-intercom-two.json intercom {"id":"2","created_at":1893456000,"data":{"item":{"id":"i"}}}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -73,7 +73,7 @@ func TestEndToEndDescription(t *testing.T) {
 	start("by strangers", []string{stranger.Token, mirrored(own.Token), "none"}, mirrored(link),
 		"--include-path-regex", "^/v1/accounts/", "--phases", "fuzzing", "--max-examples", "5")
 	parts := []string{
-		"/(chats|transcripts)", "/(tickets|copies)", "/mail/", "/extracts", "/policy", "/holds", "/(destructions|closure)", "/(receipts|administrators)",
+		"/(chats|transcripts)", "/(tickets|copies)", "/mail/", "/extracts", "/policy", "/holds", "/(destructions|closure)", "/(receipts|administrators|sources)",
 	}
 	for _, part := range append(parts, strings.Join(parts, "|")) {
 		only, phases := "--include-path-regex", "coverage,fuzzing"

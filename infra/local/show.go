@@ -73,7 +73,7 @@ func showCommand(ctx context.Context, root string, args []string) (err error) {
 func (v *show) createBrief(ctx context.Context) error {
 	name := "brief"
 	for n := 2; ; n++ {
-		a, err := v.createAccount(ctx, accountRequest{Account: name, Plan: "standard", Start: "identified", Retention: "PT2M"})
+		a, err := v.createOwnAccount(ctx, accountRequest{Account: name, Plan: "standard", Start: "identified", Retention: "PT2M"})
 		var told *functionError
 		if n < 100 && errors.As(err, &told) && told.Code == "account_exists" {
 			name = fmt.Sprintf("brief%d", n)

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" // #nosec G505: tawk.to signs with SHA-1
+	"crypto/rsa"
+	"crypto/sha1" // #nosec G505: tawk.to, Intercom and Zammad sign with SHA-1
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -15,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +34,8 @@ type delivery struct {
 func (d delivery) headers(secret string, now time.Time) (map[string]string, error) {
 	h := map[string]string{"Content-Type": "application/json"}
 	switch d.source {
+	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
+		h["X-Vault-Secret"] = secret
 	case "tawkto":
 		mac := hmac.New(sha1.New, []byte(secret))
 		mac.Write(d.body)
@@ -52,6 +57,14 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 		h["X-Zendesk-Webhook-Signature"] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
 		h["X-Zendesk-Webhook-Signature-Timestamp"] = stamp
 		h["X-Zendesk-Webhook-Id"] = uuid()
+	case "freshdesk":
+		h["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte("vault:"+secret))
+	case "livechat": // which sends its secret in the body
+	case "zammad":
+		mac := hmac.New(sha1.New, []byte(secret))
+		mac.Write(d.body)
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+		h["X-Zammad-Delivery"] = uuid()
 	case "canonical":
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		if err != nil {
@@ -64,10 +77,44 @@ func (d delivery) headers(secret string, now time.Time) (map[string]string, erro
 		h["webhook-id"] = id
 		h["webhook-timestamp"] = seconds
 		h["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	case "intercom":
+		mac := hmac.New(sha1.New, []byte(secret))
+		mac.Write(d.body)
+		h["X-Hub-Signature"] = "sha1=" + hex.EncodeToString(mac.Sum(nil))
+	case "crisp": // as a plugin; a website signs nothing and has the secret in its address
+		stamp := strconv.FormatInt(now.UnixMilli(), 10)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte("[" + stamp + ";"))
+		mac.Write(d.body)
+		mac.Write([]byte("]"))
+		h["X-Crisp-Signature"] = hex.EncodeToString(mac.Sum(nil))
+		h["X-Crisp-Request-Timestamp"] = stamp
+	case "freshchat":
+		key, err := privateKey(secret)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(d.body)
+		code, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+		if err != nil {
+			return nil, err
+		}
+		h["X-Freshchat-Signature"] = base64.StdEncoding.EncodeToString(code)
 	default:
 		return nil, fmt.Errorf("do not know how the source %q signs", d.source)
 	}
 	return h, nil
+}
+
+// livechatSecret is where LiveChat puts its secret.
+var livechatSecret = regexp.MustCompile(`"secret_key"\s*:\s*"[^"]*"`)
+
+// sent is the body as the vendor sends it: LiveChat's has the secret in it.
+func (d delivery) sent(secret string) []byte {
+	if d.source != "livechat" {
+		return d.body
+	}
+	return livechatSecret.ReplaceAllLiteral(d.body, fmt.Appendf(nil, `"secret_key": %q`, secret))
 }
 
 func (d delivery) send(ctx context.Context, to source) (status int, answer []byte, err error) {
@@ -75,7 +122,7 @@ func (d delivery) send(ctx context.Context, to source) (status int, answer []byt
 	if err != nil {
 		return 0, nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(d.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(d.sent(to.Secret)))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -149,11 +196,14 @@ func samples(root string, now time.Time) ([]sample, error) {
 	return all, nil
 }
 
-// sourceOf reads the source from a sample's name, as ok-tawkto-chat-start.json.
+// sourceOf reads the source from a sample's name, as ok-tawkto-chat-start.json or ok-mapped-livehelpnow-chat-closed.json.
 func sourceOf(name string) string {
-	parts := strings.SplitN(strings.TrimSuffix(name, ".json"), "-", 3)
-	if len(parts) < 2 {
+	parts := strings.Split(strings.TrimSuffix(name, ".json"), "-")
+	switch {
+	case len(parts) < 2:
 		return ""
+	case parts[1] == "mapped" && len(parts) > 2:
+		return "mapped-" + parts[2]
 	}
 	return parts[1]
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"crypto"
 	"crypto/hmac"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"testing"
 	"time"
 
@@ -42,6 +46,27 @@ func TestHeaders(t *testing.T) {
 	if got, want := h["X-Zendesk-Webhook-Signature-Timestamp"], "2020-09-13T12:26:40Z"; got != want {
 		t.Errorf("X-Zendesk-Webhook-Signature-Timestamp %s, want %s", got, want)
 	}
+	h, err = delivery{"zammad", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Hub-Signature"], "sha1=f8446672f033e4b2beafc5ca3a71eafcd2cafb6e"; got != want {
+		t.Errorf("X-Hub-Signature %s, want %s", got, want)
+	}
+	h, err = delivery{"freshdesk", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["Authorization"], "Basic dmF1bHQ6c2VjcmV0"; got != want { // printf %s vault:secret | base64
+		t.Errorf("Authorization %s, want %s", got, want)
+	}
+	chat := delivery{"livechat", []byte(`{"action":"x", "secret_key" : "sample", "payload":{}}`)}
+	if h, err = chat.headers("secret", now); err != nil || len(h) != 1 {
+		t.Errorf("LiveChat sends the headers %v, %v", h, err)
+	}
+	if got, want := string(chat.sent("my secret")), `{"action":"x", "secret_key": "my secret", "payload":{}}`; got != want {
+		t.Errorf("LiveChat sends %s, want %s", got, want)
+	}
 	h, err = delivery{"canonical", []byte(`{"a":1}`)}.headers("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", now)
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +79,46 @@ func TestHeaders(t *testing.T) {
 	mac.Write([]byte(h["webhook-id"] + `.1600000000.{"a":1}`)) // the id is another each time
 	if got, want := h["webhook-signature"], "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)); got != want || h["webhook-timestamp"] != "1600000000" || h["webhook-id"] == "" {
 		t.Errorf("webhook-signature %s, want %s, of %s at %s", got, want, h["webhook-id"], h["webhook-timestamp"])
+	}
+	h, err = delivery{"intercom", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Hub-Signature"], "sha1=f8446672f033e4b2beafc5ca3a71eafcd2cafb6e"; got != want {
+		t.Errorf("X-Hub-Signature %s, want %s", got, want)
+	}
+	h, err = delivery{"crisp", []byte(`{"a":1}`)}.headers("secret", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h["X-Crisp-Signature"], "3d559ef93e3154dbdc65efb287be5e4ee2623ca409351fd829727bd8cb1e12d9"; got != want || h["X-Crisp-Request-Timestamp"] != "1600000000000" {
+		t.Errorf("X-Crisp-Signature %s at %s, want %s", got, h["X-Crisp-Request-Timestamp"], want)
+	}
+	private, public, err := keyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err = delivery{"freshchat", []byte(`{"a":1}`)}.headers(private, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := base64.StdEncoding.DecodeString(h["X-Freshchat-Signature"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode([]byte(public))
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(`{"a":1}`))
+	if err := rsa.VerifyPKCS1v15(parsed.(*rsa.PublicKey), crypto.SHA256, sum[:], code); err != nil {
+		t.Errorf("X-Freshchat-Signature: %v", err)
+	}
+	for _, secret := range []string{public, "none", ""} {
+		if _, err := (delivery{"freshchat", nil}).headers(secret, now); err == nil {
+			t.Errorf("signs with %q", secret)
+		}
 	}
 	if _, err = (delivery{"canonical", nil}).headers("whsec_no base64", now); err == nil {
 		t.Error("signs with what is no key")

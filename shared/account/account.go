@@ -197,7 +197,48 @@ type Secret struct {
 type SourceSettings struct {
 	// Hosts are from where files are fetched beside the sender's own: names, or *.names for all below.
 	Hosts []string `json:"hosts,omitzero"`
+	// Auth is how deliveries show whose they are, where their administrator chooses that; package source has a choice of its own.
+	Auth *SourceAuth `json:"auth,omitzero"`
+	// Ready names a mapping that package source has, Mapping is one of the account's own; at most one of them is given.
+	Ready   string          `json:"ready,omitzero"`
+	Mapping json.RawMessage `json:"mapping,omitzero"`
+	// Zone is that of the times which come without one, as the IANA database names it.
+	Zone string `json:"zone,omitzero"`
+	// Origins are those of the sites whose pages may tell of visits, such as https://shop.example.com.
+	Origins []string `json:"origins,omitzero"`
 }
+
+// SourceAuth is how a delivery shows whose it is. Which fields count depends on the kind; package source checks them.
+type SourceAuth struct {
+	Kind AuthKind `json:"kind"`
+	// Header has the secret, or the code over the body, behind the prefix.
+	Header string `json:"header,omitzero"`
+	Prefix string `json:"prefix,omitzero"`
+	// User goes with the password, which is the secret.
+	User string `json:"user,omitzero"`
+	// Hash is sha1, sha256 or sha512, Encoding hex or base64.
+	Hash     string `json:"hash,omitzero"`
+	Encoding string `json:"encoding,omitzero"`
+	// TimeHeader has when it was signed, which lies within the tolerance in seconds of now. Signed is what is signed, in which
+	// {time} and {body} stand for those.
+	TimeHeader string `json:"timeHeader,omitzero"`
+	Tolerance  int    `json:"tolerance,omitzero"`
+	Signed     string `json:"signed,omitzero"`
+}
+
+// AuthKind is a way to show whose a delivery is.
+type AuthKind string
+
+// The ways: the secret in a header, behind key= in the address, or as a password; or a code made with it.
+const (
+	AuthHeader AuthKind = "header"
+	AuthKey    AuthKind = "key"
+	AuthBasic  AuthKind = "basic"
+	AuthHMAC   AuthKind = "hmac"
+)
+
+// HasSource says whether a row is of a source that the account has. Of one that was taken away the row stays, without secrets.
+func HasSource(row attr.Item) bool { return len(attr.GetB(row, "secrets")) > 0 }
 
 // SettingsPlace is the place for which a source's settings are wrapped.
 func SettingsPlace(account, source string) string {

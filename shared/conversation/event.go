@@ -19,7 +19,7 @@ const (
 	System  Role = "system"
 )
 
-// Status is how far a ticket has come.
+// Status is how far a ticket has come, or an article.
 type Status string
 
 // The statuses. A solved ticket may be taken up again, a closed one is done with; both have ended. Adapters set Ended and
@@ -30,6 +30,55 @@ const (
 	StatusSolved  Status = "solved"
 	StatusClosed  Status = "closed"
 )
+
+// The statuses of an article.
+const (
+	StatusPublished Status = "published"
+	StatusWithdrawn Status = "withdrawn"
+)
+
+// Direction is who called.
+type Direction string
+
+// The directions.
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound"
+)
+
+// Call is what is known of a call beside who took part and what was written of it. Zero is unknown.
+type Call struct {
+	Direction Direction `json:"direction,omitzero"`
+	// Outcome is the sender's word for how it ended, such as answered, missed or voicemail.
+	Outcome string `json:"outcome,omitzero"`
+	// Seconds is how long it lasted.
+	Seconds int `json:"seconds,omitzero"`
+	// Recording is the sender's reference of the recording, such as its id; it is not fetched.
+	Recording string `json:"recording,omitzero"`
+}
+
+// LogValue keeps a call out of every log.
+func (c Call) LogValue() slog.Value { return slog.StringValue("call") }
+
+// Visit is what an event tells of a visit of a web site. A visit is not a conversation: it has no entries and never settles.
+type Visit struct {
+	VisitorID string `json:"visitorId,omitzero"`
+	Referrer  string `json:"referrer,omitzero"`
+	Pages     []Page `json:"pages"`
+}
+
+// Page is one page that was looked at. Its address has neither query nor fragment, which may hold anything.
+type Page struct {
+	Time  Time   `json:"time"`
+	URL   string `json:"url"`
+	Title string `json:"title,omitzero"`
+}
+
+// LogValue keeps a visit out of every log.
+func (v Visit) LogValue() slog.Value { return slog.IntValue(len(v.Pages)) }
+
+// LogValue keeps a page out of every log.
+func (p Page) LogValue() slog.Value { return slog.StringValue("page") }
 
 // Author is who wrote an entry. The name is empty where the sender gave none or the account keeps none.
 type Author struct {
@@ -91,6 +140,8 @@ type Entry struct {
 	Attachments []Attachment `json:"attachments"`
 	// Private marks a note among agents, which no visitor may be sent.
 	Private bool `json:"private,omitzero"`
+	// Redacted says that its sender took the text and the attachments back. Adapters leave it to Fold.
+	Redacted bool `json:"redacted,omitzero"`
 }
 
 // Subject is an outside participant, as far as the account keeps what is known of them.
@@ -118,6 +169,9 @@ type Event struct {
 	// events said of that time.
 	Entries []Entry `json:"entries,omitzero"`
 	Whole   bool    `json:"whole,omitzero"`
+	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first. No sender
+	// has whole deliveries too.
+	Redacted []string `json:"redacted,omitzero"`
 	// Ended says that the conversation ended at Time, Reopened that an ended one goes on.
 	Ended    bool `json:"ended,omitzero"`
 	Reopened bool `json:"reopened,omitzero"`
@@ -128,9 +182,15 @@ type Event struct {
 	Department string    `json:"department,omitzero"`
 	Tags       []string  `json:"tags"`
 	Rating     *int      `json:"rating,omitzero"`
+	// Tagged and Untagged are single tags that were set and taken away, by senders that do not tell all there are.
+	Tagged   []string `json:"tagged,omitzero"`
+	Untagged []string `json:"untagged,omitzero"`
 	// AgentIDs are the sender's ids (or, without ids, the names) of the agents who took part; only a pseudonym of the
 	// first is ever kept outside the transcript.
 	AgentIDs []string `json:"agentIds,omitzero"`
+	// Call is of a call alone, Visit of a visit, of which the conversation is the sender's id of the visit.
+	Call  *Call  `json:"call,omitzero"`
+	Visit *Visit `json:"visit,omitzero"`
 }
 
 // LogValue keeps an event's content out of every log.

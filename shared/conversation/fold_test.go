@@ -171,6 +171,7 @@ func random(r *rand.Rand) []conversation.Event {
 		lines = append(lines, entry(fmt.Sprint("m", i+1), float64(r.IntN(40))))
 	}
 	slices.SortStableFunc(lines, func(a, b conversation.Entry) int { return a.Time.Compare(b.Time.Time) })
+	redacts := r.IntN(2) == 0
 	events := make([]conversation.Event, 0, 12)
 	for i := range 1 + r.IntN(12) {
 		e := event(fmt.Sprint("event", i), float64(r.IntN(60)), nil)
@@ -182,7 +183,9 @@ func random(r *rand.Rand) []conversation.Event {
 				e.Entries = append(e.Entries, entry(fmt.Sprint(id), float64(id*5)+float64(r.IntN(2))/4))
 			}
 		case 3:
-			if n := r.IntN(len(lines) + 1); n > 0 {
+			if n := r.IntN(len(lines) + 1); redacts {
+				e.Redacted = []string{fmt.Sprint(r.IntN(14)), fmt.Sprint(r.IntN(14))}
+			} else if n > 0 {
 				e.Whole, e.Entries = true, lines[:n]
 				e.Time = lines[n-1].Time
 			}
@@ -203,6 +206,9 @@ func random(r *rand.Rand) []conversation.Event {
 			e.Tags = []string{}
 		case 1:
 			e.Tags = []string{pick("refund", "delivery")}
+		}
+		if r.IntN(5) == 0 {
+			e.Tagged, e.Untagged = []string{pick("refund", "delivery", "vip")}, []string{pick("refund", "delivery", "vip")}
 		}
 		if r.IntN(4) == 0 {
 			e.Rating = new(1 + r.IntN(5))
@@ -264,6 +270,43 @@ func TestFoldOrdersEntries(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFoldTakesBackWhatWasRedacted(t *testing.T) {
+	file := message("2", 20, conversation.Agent, "the card is 4111")
+	file.Entries[0].Author.Name = "Jan"
+	file.Entries[0].Attachments = []conversation.Attachment{{Name: "card.png", URL: "https://files.example.com/card.png"}}
+	corrected := message("2", 20, conversation.Agent, "a card")
+	redacted := func(ids ...string) conversation.Event {
+		return event("redacted", 30, func(e *conversation.Event) { e.Redacted = ids })
+	}
+	gone := conversation.Entry{ID: "2", Time: at(20), Author: conversation.Author{Role: conversation.Agent, Name: "Jan"}, Redacted: true}
+	hello := says("1", 10, conversation.Visitor, "hello")
+	for _, tc := range []struct {
+		name   string
+		events []conversation.Event
+		want   []conversation.Entry
+	}{
+		{"the text and the files, and nothing else", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), file, redacted("2")}, []conversation.Entry{hello, gone}},
+		{"of every form of it", []conversation.Event{corrected, file, redacted("2", "2")}, []conversation.Entry{gone}},
+		{"nothing of what never came", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), redacted("2")}, []conversation.Entry{hello}},
+		{"a note too", []conversation.Event{event("note", 20, func(e *conversation.Event) {
+			e.Entries = []conversation.Entry{says("2", 20, conversation.Agent, "secret")}
+			e.Entries[0].Private, e.Entries[0].Author.Name = true, "Jan"
+		}), redacted("2")}, []conversation.Entry{{ID: "2", Time: at(20), Author: gone.Author, Private: true, Redacted: true}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, inEveryWay(t, tc.events...).Entries, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("and keeps neither a conversation open nor alive", func(t *testing.T) {
+		got := fold(message("1", 10, conversation.Visitor, "hello"), ended(20), redacted("1"))
+		if !got.Ended() || got.Anchor != at(20) || got.KnownUntil() != at(20) {
+			t.Errorf("ended %t, anchor %s, known until %s", got.Ended(), got.Anchor, got.KnownUntil())
+		}
+	})
 }
 
 func TestFoldFindsTheAnchor(t *testing.T) {
@@ -341,6 +384,12 @@ func TestFoldDescribes(t *testing.T) {
 	tags := func(seconds float64, tags ...string) conversation.Event {
 		return event("t"+strings.Join(tags, ","), seconds, func(e *conversation.Event) { e.Tags = append([]string{}, tags...) })
 	}
+	tagged := func(seconds float64, tag string) conversation.Event {
+		return event("+"+tag, seconds, func(e *conversation.Event) { e.Tagged = []string{tag} })
+	}
+	untagged := func(seconds float64, tag string) conversation.Event {
+		return event("-"+tag, seconds, func(e *conversation.Event) { e.Untagged = []string{tag} })
+	}
 	rating := func(seconds float64, n int) conversation.Event {
 		return event(fmt.Sprint("r", n), seconds, func(e *conversation.Event) { e.Rating = &n })
 	}
@@ -364,6 +413,13 @@ func TestFoldDescribes(t *testing.T) {
 		{"the latest tags, not all that there ever were", []conversation.Event{tags(1, "a", "b"), tags(2, "c")}, described{Tags: []string{"c"}, Started: at(1)}},
 		{"that the tags were removed", []conversation.Event{tags(1, "a"), tags(2)}, described{Tags: []string{}, Started: at(1)}},
 		{"the tags that a later event does not mention", []conversation.Event{tags(1, "a"), ended(2)}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"a tag that was added", []conversation.Event{tags(1, "a"), tagged(2, "b")}, described{Tags: []string{"a", "b"}, Started: at(1)}},
+		{"a tag that was added to none", []conversation.Event{tagged(2, "b"), tagged(1, "c"), tagged(3, "b")}, described{Tags: []string{"c", "b"}, Started: at(1)}},
+		{"no tag that was taken away", []conversation.Event{tags(1, "a", "b"), untagged(2, "a")}, described{Tags: []string{"b"}, Started: at(1)}},
+		{"that the only tag was taken away", []conversation.Event{tagged(1, "a"), untagged(2, "a")}, described{Tags: []string{}, Started: at(1)}},
+		{"a tag that was taken away and set once more", []conversation.Event{tags(1, "a"), untagged(2, "a"), tagged(3, "a")}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"the latest tags, whatever was added before", []conversation.Event{tagged(1, "b"), untagged(1, "a"), tags(2, "a")}, described{Tags: []string{"a"}, Started: at(1)}},
+		{"a tag set and taken away in the same millisecond", []conversation.Event{tagged(1, "b"), untagged(1, "b")}, described{Tags: []string{"b"}, Started: at(1)}},
 		{"the latest rating, better or worse", []conversation.Event{rating(1, 5), rating(2, 1)}, described{Rating: new(1), Started: at(1)}},
 		{"one of two departments of the same millisecond", []conversation.Event{department(1, "Sales"), department(1, "Support")}, described{Department: "Support", Started: at(1)}},
 		{"one of two ratings of the same millisecond", []conversation.Event{rating(1, 2), rating(1, 4)}, described{Rating: new(4), Started: at(1)}},
@@ -451,6 +507,8 @@ func TestAdds(t *testing.T) {
 		{"by another department", later(func(e *conversation.Event) { e.Department = "Support" }), true},
 		{"by another rating", later(func(e *conversation.Event) { e.Rating = new(1) }), true},
 		{"by the tags being removed", later(func(e *conversation.Event) { e.Tags = []string{} }), true},
+		{"by a message being taken back", later(func(e *conversation.Event) { e.Redacted = []string{"m1"} }), true},
+		{"by a single tag", later(func(e *conversation.Event) { e.Tagged = []string{"vip"} }), true},
 		{"not by tags of before", event("tags", 11, func(e *conversation.Event) { e.Tags = nil }), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// hear remembers whom an event names.
+// hear remembers whom an event names, what it says of single tags, and what it takes back.
 func (s *Said) hear(e Event) {
 	for _, subject := range e.Subjects {
 		if subject == (Subject{}) {
@@ -29,6 +29,12 @@ func (s *Said) hear(e Event) {
 		}
 	}
 	slices.SortFunc(s.Agents, compareAgents)
+	s.change(e)
+	for _, id := range e.Redacted {
+		if i, known := slices.BinarySearch(s.Redacted, id); !known {
+			s.Redacted = slices.Insert(s.Redacted, i, id)
+		}
+	}
 }
 
 // people makes subjects of what was said of them, in the order in which they were first heard of. Who shares an id is one

@@ -26,13 +26,14 @@ type Transcript struct {
 	// WholeUntil is up to when a delivery of the whole conversation speaks for every entry; zero is never.
 	WholeUntil Time      `json:"wholeUntil,omitzero"`
 	Subjects   []Subject `json:"subjects,omitzero"`
-	// Title and Status are a ticket's.
+	// Title and Status are a ticket's or an article's.
 	Title      string   `json:"title,omitzero"`
 	Status     Status   `json:"status,omitzero"`
 	Department string   `json:"department,omitzero"`
 	Tags       []string `json:"tags,omitzero"`
 	Rating     *int     `json:"rating,omitzero"`
 	AgentIDs   []string `json:"agentIds,omitzero"`
+	Call       *Call    `json:"call,omitzero"`
 	// Said lets a late older event not win over what is known.
 	Said    Said    `json:"said,omitzero"`
 	Entries []Entry `json:"entries,omitzero"`
@@ -46,11 +47,20 @@ type Said struct {
 	Department Time `json:"department,omitzero"`
 	Tags       Time `json:"tags,omitzero"`
 	Rating     Time `json:"rating,omitzero"`
+	Direction  Time `json:"direction,omitzero"`
+	Outcome    Time `json:"outcome,omitzero"`
+	Seconds    Time `json:"seconds,omitzero"`
+	Recording  Time `json:"recording,omitzero"`
 	// Written says that somebody wrote or that the conversation ended; until then its opening is the anchor.
 	Written bool `json:"written,omitzero"`
 	// Subjects and Agents are all that were ever named; the transcript's own are made of them.
 	Subjects []SaidSubject `json:"subjects,omitzero"`
 	Agents   []SaidAgent   `json:"agents,omitzero"`
+	// TagChanges are what was said of single tags since all of them were, sorted; Listed are those then.
+	TagChanges []TagChange `json:"tagChanges,omitzero"`
+	Listed     []string    `json:"listed,omitzero"`
+	// Redacted are the ids of all entries that were taken back, sorted: they may come, or come again, later.
+	Redacted []string `json:"redacted,omitzero"`
 }
 
 // SaidSubject is what some events said of a subject, and when they first and last did.
@@ -86,15 +96,25 @@ const wholeEcho = time.Minute
 // in any order, repeated, and in any number of folds: the result is the same.
 func (t Transcript) Fold(events []Event) Transcript {
 	t.Said.Subjects, t.Said.Agents = slices.Clone(t.Said.Subjects), slices.Clone(t.Said.Agents)
+	t.Said.Redacted, t.Said.TagChanges = slices.Clone(t.Said.Redacted), slices.Clone(t.Said.TagChanges)
+	listed := t.listed()
 	for _, e := range events {
 		t.Source, t.Conversation, t.Kind = e.Source, e.Conversation, e.Kind
+		t.Tags = listed
 		t.describe(e)
+		listed = t.Tags
 	}
+	t.changed(listed)
 	t.Subjects, t.AgentIDs = people(t.Said.Subjects), nil
 	for _, a := range t.Said.Agents {
 		t.AgentIDs = append(t.AgentIDs, a.ID)
 	}
 	t.Entries = t.entries(events)
+	for i, e := range t.Entries {
+		if _, gone := slices.BinarySearch(t.Said.Redacted, e.ID); gone {
+			t.Entries[i].Text, t.Entries[i].Attachments, t.Entries[i].Redacted = "", nil, true
+		}
+	}
 	return t
 }
 
@@ -147,6 +167,27 @@ func (t *Transcript) describe(e Event) {
 	}
 	if e.Rating != nil && (t.Rating == nil || wins(t.Said.Rating, cmp.Compare(*e.Rating, *t.Rating))) {
 		t.Rating, t.Said.Rating = e.Rating, e.Time
+	}
+	if e.Call != nil {
+		var c Call
+		if t.Call != nil {
+			c = *t.Call
+		}
+		if said := e.Call.Direction; said != "" && wins(t.Said.Direction, cmp.Compare(said, c.Direction)) {
+			c.Direction, t.Said.Direction = said, e.Time
+		}
+		if said := e.Call.Outcome; said != "" && wins(t.Said.Outcome, cmp.Compare(said, c.Outcome)) {
+			c.Outcome, t.Said.Outcome = said, e.Time
+		}
+		if said := e.Call.Seconds; said != 0 && wins(t.Said.Seconds, cmp.Compare(said, c.Seconds)) {
+			c.Seconds, t.Said.Seconds = said, e.Time
+		}
+		if said := e.Call.Recording; said != "" && wins(t.Said.Recording, cmp.Compare(said, c.Recording)) {
+			c.Recording, t.Said.Recording = said, e.Time
+		}
+		if c != (Call{}) {
+			t.Call = &c // a copy: the transcript that was folded from is not changed
+		}
 	}
 	t.Said.hear(e)
 }
@@ -222,11 +263,13 @@ func arrange(entries []Entry) []Entry {
 	return arranged
 }
 
-// compareEntries orders entries by time, then as their sender counts, and forms of the same entry somehow.
+// compareEntries orders entries by time, then as their sender counts, and forms of the same entry somehow: by what a redaction
+// takes away last, so that the same form wins before and after it.
 func compareEntries(a, b Entry) int {
 	return cmp.Or(
-		a.Time.Compare(b.Time.Time), compareIDs(a.ID, b.ID), cmp.Compare(a.Text, b.Text),
+		a.Time.Compare(b.Time.Time), compareIDs(a.ID, b.ID),
 		cmp.Compare(a.Author.Role, b.Author.Role), cmp.Compare(a.Author.Name, b.Author.Name), compareBools(a.Private, b.Private),
+		cmp.Compare(a.Text, b.Text),
 		slices.CompareFunc(a.Attachments, b.Attachments, func(a, b Attachment) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.ID, b.ID),
 				cmp.Compare(a.URL, b.URL), cmp.Compare(a.Upload, b.Upload))

@@ -30,9 +30,10 @@ type View struct {
 	ExpiresAt   Time  `json:"expiresAt"`
 	// Held says that a hold keeps it, also beyond ExpiresAt.
 	Held bool `json:"held,omitzero"`
-	// Title and Status are a ticket's; absent of other kinds.
+	// Title and Status are a ticket's or an article's, Call is a call's; absent of other kinds.
 	Title      string    `json:"title,omitzero"`
 	Status     Status    `json:"status,omitzero"`
+	Call       *Call     `json:"call,omitzero"`
 	Subjects   []Subject `json:"subjects"`
 	Department string    `json:"department"`
 	Tags       []string  `json:"tags"`
@@ -45,9 +46,9 @@ type View struct {
 func (t Transcript) View() View {
 	v := View{
 		Kind: t.Kind, Source: t.Source, Conversation: t.Conversation, StartedAt: t.StartedAt, Subjects: t.Subjects,
-		Title: t.Title, Status: t.Status, Department: t.Department, Tags: t.Tags, Rating: t.Rating, Entries: &t.Entries,
+		Title: t.Title, Status: t.Status, Department: t.Department, Tags: t.Tags, Rating: t.Rating, Entries: &t.Entries, Call: t.Call,
 	}
-	if t.Ended() {
+	if t.Ended() && (t.Kind != retention.Article || t.Status == StatusWithdrawn) {
 		v.EndedAt = &t.EndedAt
 	}
 	return v

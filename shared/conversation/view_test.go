@@ -27,13 +27,17 @@ func full() conversation.Event {
 			Attachments: []conversation.Attachment{{
 				ID: "canary-file", Name: "canary-file.pdf", Type: "canary-type", Bytes: 4711, URL: "https://canary-url.example.com", Upload: "canary-upload",
 				State: conversation.FileMissing, Reason: conversation.Gone,
-			}}, Private: true,
+			}}, Private: true, Redacted: true,
 		}},
-		Whole: true, Ended: true, Reopened: true,
+		Whole: true, Redacted: []string{"canary-redacted"}, Ended: true, Reopened: true,
 		Subjects: []conversation.Subject{{
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},
-		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
+		Title: "canary-title", Status: "canary-status", Department: "canary-department", Tags: []string{"canary-tag"}, Tagged: []string{"canary-tagged"}, Untagged: []string{"canary-untagged"}, Rating: new(5), AgentIDs: []string{"canary-agent"},
+		Call: &conversation.Call{Direction: "canary-direction", Outcome: "canary-outcome", Seconds: 4711, Recording: "canary-recording"},
+		Visit: &conversation.Visit{VisitorID: "canary-visitor", Referrer: "canary-referrer", Pages: []conversation.Page{
+			{Time: at(1), URL: "canary-url", Title: "canary-title"},
+		}},
 	}
 }
 
@@ -44,6 +48,8 @@ func TestFullEventSaysSomethingInEveryField(t *testing.T) {
 			t.Errorf("%s says nothing: the tests of what is kept out of logs would not notice it", name)
 		}
 		switch v.Kind() {
+		case reflect.Pointer:
+			check(name, v.Elem())
 		case reflect.Struct:
 			if v.Type() == reflect.TypeFor[conversation.Time]() {
 				return
@@ -71,11 +77,15 @@ func TestNothingOfTheContentIsLogged(t *testing.T) {
 		{"a pointer to an event", &e},
 		{"an entry", e.Entries[0]},
 		{"a subject", e.Subjects[0]},
+		{"a call", e.Call},
+		{"a visit", e.Visit},
+		{"a page", e.Visit.Pages[0]},
 		{"a transcript", transcript},
 		{"a pointer to a transcript", &transcript},
 		{"what a transcript remembers", transcript.Said},
 		{"a subject as it was said", transcript.Said.Subjects[0]},
 		{"an agent as they were said", transcript.Said.Agents[0]},
+		{"a tag as it was said", transcript.Said.TagChanges[0]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for format, handler := range map[string]func(*bytes.Buffer) slog.Handler{
@@ -182,9 +192,9 @@ func TestViewHasTheFieldsThatAreDocumented(t *testing.T) {
 		of   reflect.Type
 		want string
 	}{
-		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status subjects department tags rating entries"},
+		{"a conversation", reflect.TypeFor[conversation.View](), "id kind state source conversation incarnation revision startedAt endedAt settledAt expiresAt held title status call subjects department tags rating entries"},
 		{"a subject", reflect.TypeFor[conversation.Subject](), "name email phone visitorId customId"},
-		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private"},
+		{"an entry", reflect.TypeFor[conversation.Entry](), "id time author text attachments private redacted"},
 		{"an author", reflect.TypeFor[conversation.Author](), "role name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -20,6 +20,7 @@ const (
 	Unauthorized
 	NotFound
 	Conflict
+	TooMany
 	Unavailable
 )
 
@@ -34,6 +35,7 @@ var table = map[Kind]struct {
 	Unauthorized: {http.StatusUnauthorized, false},
 	NotFound:     {http.StatusNotFound, false},
 	Conflict:     {http.StatusConflict, false},
+	TooMany:      {http.StatusTooManyRequests, false},
 	Unavailable:  {http.StatusServiceUnavailable, true},
 }
 

@@ -197,9 +197,9 @@ func FileKey(files []byte, r Record, file string) []byte {
 	return derive(files, "file", r.Account, string(retention.Attachment), r.ID, decimal(r.Incarnation), file)
 }
 
-// FactKey is the key of a fact, which has no own key.
-func FactKey(cohort []byte, r Record) []byte {
-	return derive(cohort, "fact", r.Account, string(r.Kind), r.ID)
+// DayKey is the key of a fact or a visit, which have no own key.
+func DayKey(cohort []byte, r Record) []byte {
+	return derive(cohort, "fact", r.Account, string(r.Kind), r.ID) // facts were the first
 }
 
 func decimal[N int | int64](n N) string { return fmt.Sprint(n) }

@@ -159,11 +159,11 @@ func TestDerivedKeysDiffer(t *testing.T) {
 		"an entry without an id":                  keyring.EntryKey(own, base, 1, ""),
 		"an entry with a digit of the generation": keyring.EntryKey(own, base, 1, "1e"),
 		"an entry of generation 11":               keyring.EntryKey(own, base, 11, "e"),
-		"a fact":                                  keyring.FactKey(cohort, base),
-		"a fact of another account":               keyring.FactKey(cohort, with(account)),
-		"a fact of another kind":                  keyring.FactKey(cohort, with(kind)),
-		"a fact of another id":                    keyring.FactKey(cohort, with(id)),
-		"a fact under another cohort key":         keyring.FactKey(own, base),
+		"a fact":                                  keyring.DayKey(cohort, base),
+		"a fact of another account":               keyring.DayKey(cohort, with(account)),
+		"a fact of another kind":                  keyring.DayKey(cohort, with(kind)),
+		"a fact of another id":                    keyring.DayKey(cohort, with(id)),
+		"a fact under another cohort key":         keyring.DayKey(own, base),
 		"a message":                               keyring.NewAccount("demo", cohort).QueueKey("m"),
 		"another message":                         keyring.NewAccount("demo", cohort).QueueKey("n"),
 		"a message of another account":            keyring.NewAccount("demo2", cohort).QueueKey("m"),
@@ -194,7 +194,7 @@ func TestDerivedKeysStay(t *testing.T) {
 	}{
 		{"of a record", keyring.RecordKey(key(1), key(2), r, 3), "4c825a43738859b9ea152c15b170dfe26aa831d82d4e39b08fdb38cb80f872a0"},
 		{"of an entry", keyring.EntryKey(key(2), r, 1_763_757_000, "e"), "79271f707202ec89e0355da712a38c4fdf7158d1552b37c8e373e445bf430979"},
-		{"of a fact", keyring.FactKey(key(1), r), "8c66d287f41e99eb69f4dc68fe3af99af3471cf483d5a65f139f90631408bec8"},
+		{"of a fact", keyring.DayKey(key(1), r), "8c66d287f41e99eb69f4dc68fe3af99af3471cf483d5a65f139f90631408bec8"},
 		{"of a message", keyring.NewAccount("demo", key(4)).QueueKey("m"), "b98e03cecab3fb14dea8bbb44a456eec841fb49cfdf28788620536134347c7d3"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

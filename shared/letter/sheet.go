@@ -234,6 +234,12 @@ func kindName(k retention.Kind) string {
 		return "Chat"
 	case retention.Ticket:
 		return "Ticket"
+	case retention.Call:
+		return "Call"
+	case retention.Article:
+		return "Article"
+	case retention.Visit:
+		return "Visit"
 	}
 	return "Conversation"
 }

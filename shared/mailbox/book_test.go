@@ -60,7 +60,7 @@ func TestStoreADestinationIsReadAsItWasKept(t *testing.T) {
 		To: mailbox.To{Kind: mailbox.Fixed, Addresses: []string{"quibblethorn@example.com", "b@example.com"}},
 	}
 	agents := mailbox.Destination{
-		Name: "agents", When: mailbox.Settled, Content: letter.Link, Kinds: retention.Conversations(),
+		Name: "agents", When: mailbox.Settled, Content: letter.Link, Kinds: mailbox.Kinds(),
 		To: mailbox.To{Kind: mailbox.Agent, Agents: map[string]string{"Zephyrwhistle": "z@example.com"}},
 	}
 	for _, d := range []mailbox.Destination{archive, agents} {

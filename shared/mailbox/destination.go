@@ -91,7 +91,7 @@ func ParseDestination(name string, body []byte, p account.Policy) (Destination, 
 		d.Name = name
 	}
 	if len(d.Kinds) == 0 {
-		d.Kinds = retention.Conversations()
+		d.Kinds = Kinds()
 	}
 	var wrong []string
 	check := func(ok bool, says string, args ...any) {
@@ -127,10 +127,13 @@ func invalid(says string) error {
 	return fault.New(fault.Invalid, "destination_invalid", "The destination is not as it must be: "+says+".")
 }
 
+// Kinds are the kinds of conversations that are mailed.
+func Kinds() []retention.Kind { return []retention.Kind{retention.Chat, retention.Ticket} }
+
 func kindsOf(kinds []retention.Kind) bool {
 	seen := map[retention.Kind]bool{}
 	for _, k := range kinds {
-		if seen[k] || !slices.Contains(retention.Conversations(), k) {
+		if seen[k] || !slices.Contains(Kinds(), k) {
 			return false
 		}
 		seen[k] = true

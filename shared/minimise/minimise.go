@@ -66,14 +66,32 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 	if len(entries) > 0 {
 		e.Entries = entries
 	}
-	if e.Tags != nil {
-		tags := make([]string, len(e.Tags))
-		for i, tag := range e.Tags {
-			tags[i] = mask(tag)
+	for _, tags := range []*[]string{&e.Tags, &e.Tagged, &e.Untagged} {
+		if *tags == nil {
+			continue
 		}
-		e.Tags = tags
+		masked := make([]string, len(*tags))
+		for i, tag := range *tags {
+			masked[i] = mask(tag)
+		}
+		*tags = masked
 	}
 	e.Title, e.Department = mask(e.Title), mask(e.Department)
+	if e.Call != nil {
+		call := *e.Call
+		call.Outcome, call.Recording = mask(call.Outcome), mask(call.Recording)
+		e.Call = &call
+	}
+	if e.Visit != nil {
+		visit := conversation.Visit{Referrer: mask(e.Visit.Referrer), Pages: make([]conversation.Page, len(e.Visit.Pages))}
+		if s == Identified {
+			visit.VisitorID = e.Visit.VisitorID
+		}
+		for i, p := range e.Visit.Pages {
+			visit.Pages[i] = conversation.Page{Time: p.Time, URL: mask(p.URL), Title: mask(p.Title)}
+		}
+		e.Visit = &visit
+	}
 	subjects := e.Subjects
 	e.Subjects = nil
 	if s == Identified {

@@ -148,6 +148,16 @@ func TestAnEventThatSaysLittle(t *testing.T) {
 	}
 }
 
+func TestCardsInTagsAreMasked(t *testing.T) {
+	const tag = "card 4111 1111 1111 1111"
+	got, cards := minimise.Minimal.Event(conversation.Event{Tags: []string{tag}, Tagged: []string{tag}, Untagged: []string{tag}})
+	for _, tags := range [][]string{got.Tags, got.Tagged, got.Untagged} {
+		if len(tags) != 1 || strings.Contains(tags[0], "4111 1111") || cards != 3 {
+			t.Errorf("%d cards, tags %q", cards, tags)
+		}
+	}
+}
+
 func TestStartCheck(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

@@ -23,6 +23,9 @@ func View(v conversation.View) conversation.View {
 		return conversation.Subject{Name: callings[conversation.Visitor]}
 	})
 	v.Tags = each(v.Tags, known.redact)
+	if v.Call != nil {
+		v.Call = &conversation.Call{Direction: v.Call.Direction, Outcome: known.redact(v.Call.Outcome), Seconds: v.Call.Seconds}
+	}
 	if v.Entries != nil {
 		n := 0
 		v.Entries = new(each(*v.Entries, func(e conversation.Entry) conversation.Entry {

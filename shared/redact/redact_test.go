@@ -157,6 +157,7 @@ func canary() conversation.View {
 	return conversation.View{
 		ID: "abcdefghijklmnopqrstuvwxyz234567-1", Kind: retention.Ticket, State: conversation.Settled, Source: "canonical",
 		Conversation: "+4930canary", Incarnation: 1, Revision: 2, StartedAt: noon, EndedAt: &noon, SettledAt: &noon, ExpiresAt: noon, Held: true,
+		Call:  &conversation.Call{Direction: conversation.Inbound, Outcome: "answered for Canary", Seconds: 4711, Recording: "canary-recording"},
 		Title: "Parcel of Canary Example", Status: conversation.StatusSolved, Department: "Canary's team", Tags: []string{"vip", "canary@example.com"},
 		Subjects: []conversation.Subject{{Name: "Canary Example", Email: "canary@example.com", Phone: "+49 30 555 0100", VisitorID: "canary", CustomID: "canary-1"}},
 		Rating:   new(4),

@@ -162,7 +162,7 @@ func TestEndsOfFacts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.policy.Plan = retention.Standard
 			f := retention.InForce{Policy: tc.policy, Zone: berlin}
-			end := f.Ends(retention.OfFacts(c, berlin))
+			end := f.Ends(retention.OfDay(retention.Fact, c, berlin))
 			if diff := cmp.Diff([]string{tc.at, tc.why}, []string{end.At.Format(time.RFC3339), string(end.Why)}); diff != "" {
 				t.Errorf("end (-want +got):\n%s", diff)
 			}
@@ -236,6 +236,10 @@ func TestPolicyCheckOfRulesAndCadences(t *testing.T) {
 		{"refuses a letter of another script", retention.Policy{Rules: rule(func(r *retention.Rule) { r.Name = "víp" })}, "name of a rule"},
 		{"refuses a name that another rule has", retention.Policy{Rules: append(keeps(period{Days: 1}), rule(func(*retention.Rule) {})...)}, "no other's"},
 		{"refuses a rule for facts", retention.Policy{Rules: keeps(period{}, retention.Fact)}, "kinds of a rule"},
+		{"refuses a rule for visits", retention.Policy{Rules: keeps(period{}, retention.Visit)}, "kinds of a rule"},
+		{"allows a rule for calls and articles", retention.Policy{Rules: keeps(period{Months: 1}, retention.Call, retention.Article)}, ""},
+		{"allows a year of visits", retention.Policy{Shortened: map[retention.Kind]period{retention.Visit: {Months: 12}}}, ""},
+		{"refuses more", retention.Policy{Shortened: map[retention.Kind]period{retention.Visit: {Months: 13}}}, "P1Y at most"},
 		{"refuses a rule for a kind that does not exist", retention.Policy{Rules: keeps(period{}, retention.Chat, "chats")}, "kinds of a rule"},
 
 		{"allows a rule that keeps longer than its kind", retention.Policy{Shortened: keepsChats(period{Days: 1}), Rules: keeps(period{Months: 3}, retention.Chat)}, ""},
@@ -274,17 +278,15 @@ func TestPolicyCheckOfRulesAndCadences(t *testing.T) {
 			}
 		})
 	}
-	for _, kind := range []retention.Kind{retention.Call, retention.Article, retention.Attachment, retention.Visit} {
-		t.Run("refuses terms of "+string(kind)+"s, which nothing takes in yet, or which live as something else", func(t *testing.T) {
+	for _, kind := range []retention.Kind{retention.Attachment} {
+		t.Run("refuses terms of "+string(kind)+"s, which live as their conversations do", func(t *testing.T) {
 			policies := []retention.Policy{
 				{Plan: retention.Standard, Shortened: map[retention.Kind]period{kind: {Months: 1}}},
 				{Plan: retention.Standard, Cadences: map[retention.Kind]retention.Cadence{kind: retention.Daily}},
 				{Plan: retention.Standard, Rules: keeps(period{Months: 1}, kind)},
 			}
 			not := retention.Policy{Plan: retention.Standard, Unstored: unstored(kind)}
-			if kind != retention.Attachment {
-				policies = append(policies, not)
-			} else if err := not.Check(retention.FloorDay); err != nil {
+			if err := not.Check(retention.FloorDay); err != nil {
 				t.Errorf("none are stored: %v", err)
 			}
 			for _, p := range policies {

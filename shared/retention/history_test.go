@@ -196,7 +196,7 @@ func (h *history) held(k *known) bool {
 			return false
 		case len(l.Kinds) > 0 && !slices.Contains(l.Kinds, k.Kind), l.From != "" && date < l.From, l.To != "" && date > l.To:
 			return false
-		case k.Kind == retention.Fact:
+		case k.Kind.ByDay():
 			return len(l.Records) == 0 && len(l.Marks) == 0
 		}
 		for _, m := range l.Marks {
@@ -231,7 +231,7 @@ func (h *history) do(what int, r *rand.Rand) {
 	case what < 6:
 		h.now = h.now.Add(time.Millisecond) // not at the instant of a change: which came first would not be told
 		h.settle(r)
-	case what < 10 && k != nil && k.Kind != retention.Fact && !k.over && !h.f.Hidden(k.Item, h.now):
+	case what < 10 && k != nil && !k.Kind.ByDay() && !k.over && !h.f.Hidden(k.Item, h.now):
 		h.now = h.now.Add(time.Millisecond)
 		h.befalls(k, r)
 	case what < 14:
@@ -264,18 +264,18 @@ func (h *history) settle(r *rand.Rand) {
 	c := retention.CohortOf(anchor, h.f.Keeps(kind), h.f.Zone)
 	k := &known{Item: item(kind, h.now)}
 	k.ID, k.Cohort, k.Zone = fmt.Sprintf("k%d", len(h.log)), c, h.f.Zone
-	if kind == retention.Fact {
+	if kind.ByDay() {
 		if slices.ContainsFunc(h.records, func(k *known) bool { return k.Kind == kind && k.Cohort == c }) {
 			return // facts of a day are one
 		}
 		id := k.ID
-		k.Item = retention.OfFacts(c, h.f.Zone)
+		k.Item = retention.OfDay(kind, c, h.f.Zone)
 		k.ID = id
 	}
 	if h.f.CohortDestroyed(kind, c, h.now) {
 		return
 	}
-	if kind != retention.Fact {
+	if !kind.ByDay() {
 		h.settled(k, r)
 	}
 	h.records = append(h.records, k)
@@ -364,7 +364,7 @@ func (h *history) holdOn(k *known, made map[retention.Kind][]retention.Cohort, r
 func (h *history) purge() {
 	held := false
 	h.records = slices.DeleteFunc(h.records, func(k *known) bool {
-		if k.Kind != retention.Fact && h.f.Held(k.Item, h.now) && !h.now.Before(h.f.Destroyed(k.Item).At) {
+		if !k.Kind.ByDay() && h.f.Held(k.Item, h.now) && !h.now.Before(h.f.Destroyed(k.Item).At) {
 			held = true
 		}
 		gone := h.f.CohortDestroyed(k.Kind, k.Cohort, h.now) && !h.f.MayHold(k.Kind, k.Cohort, h.now) || h.f.Destroys(k.Item, h.now)

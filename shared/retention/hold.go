@@ -19,7 +19,7 @@ type Hold struct {
 	Kinds []Kind
 	// From and To are the first and the last day of activity, in the account's time zone; empty is no bound.
 	From, To string
-	// Records are ids of records; Marks are of a subject, or of what a rule could ask for. Facts have neither.
+	// Records are ids of records; Marks are of a subject, or of what a rule could ask for. What goes by the day has neither.
 	Records []string
 	Marks   []Mark
 }
@@ -66,7 +66,7 @@ func (h Hold) may(kind Kind, c Cohort, now time.Time) bool {
 	return h.active(now) &&
 		(len(h.Kinds) == 0 || slices.Contains(h.Kinds, kind)) &&
 		(h.From == "" || date >= h.From) && (h.To == "" || date <= h.To) &&
-		(kind != Fact || len(h.Records) == 0 && len(h.Marks) == 0)
+		(!kind.ByDay() || len(h.Records) == 0 && len(h.Marks) == 0)
 }
 
 func (h Hold) matches(it Item, now time.Time) bool {

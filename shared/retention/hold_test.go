@@ -161,7 +161,7 @@ func TestWhatAHoldMatches(t *testing.T) {
 			day := map[retention.Kind]period{retention.Chat: {Months: 1}, retention.Fact: {Months: 1}}
 			f := retention.InForce{Policy: retention.Policy{Plan: retention.Standard, Shortened: day}, Zone: time.UTC}
 			f, now := f.Hold(tc.hold, nil, time.Time{}, instant(t, "11-01 00:00")), instant(t, "12-01 00:00")
-			facts := retention.OfFacts(fact, time.UTC)
+			facts := retention.OfDay(retention.Fact, fact, time.UTC)
 			want := map[string]bool{"chat": tc.chat, "fact": tc.fact, "cohort of facts": tc.fact, "facts can be read": tc.fact, "chat can be read": tc.chat}
 			got := map[string]bool{
 				"chat": f.Held(chat, now), "fact": f.Held(facts, now), "cohort of facts": f.MayHold(retention.Fact, fact, now),
@@ -214,7 +214,7 @@ func TestWhatWasHeldIsNotGoneWithWhatIsNewer(t *testing.T) {
 		return retention.Policy{Shortened: map[retention.Kind]period{retention.Fact: p}}
 	}
 	of := func(at string) retention.Item {
-		return retention.OfFacts(retention.CohortOf(instant(t, at), threeMonths, time.UTC), time.UTC)
+		return retention.OfDay(retention.Fact, retention.CohortOf(instant(t, at), threeMonths, time.UTC), time.UTC)
 	}
 	older, newer := of("11-01 12:00"), of("11-10 12:00")
 	made := map[retention.Kind][]retention.Cohort{retention.Fact: {newer.Cohort, older.Cohort}}

@@ -24,11 +24,15 @@ const (
 	Fact       Kind = "fact"
 )
 
-// Conversations are the kinds that consist of entries, which settle and are read one by one.
-func Conversations() []Kind { return []Kind{Chat, Ticket} }
+// Conversations are the kinds that consist of entries, which settle and are read one by one. An article is one of which the
+// entry is its text.
+func Conversations() []Kind { return []Kind{Chat, Ticket, Call, Article} }
 
-// Kinds are all kinds of data that are taken in.
-func Kinds() []Kind { return append(Conversations(), Fact) }
+// Kinds are all kinds of data that are taken in by themselves.
+func Kinds() []Kind { return append(Conversations(), Visit, Fact) }
+
+// ByDay says that records of the kind have no key of their own: what there is of a day goes together.
+func (k Kind) ByDay() bool { return k == Visit || k == Fact }
 
 // Storable are the kinds of which a policy says whether they are stored. Attachments are, which live as their conversations do and
 // have no other terms: files that there are when they are not stored any more are hidden, and go with their conversations.
@@ -247,7 +251,7 @@ func (p Policy) with(kind Kind, r Rule) Terms {
 
 // Terms are what holds for a record of a kind with marks.
 func (p Policy) Terms(kind Kind, marks Marks) Terms {
-	if kind != Fact {
+	if !kind.ByDay() {
 		for _, r := range p.Rules {
 			if slices.Contains(r.kinds(), kind) && marks.Has(r.Mark) {
 				return p.with(kind, r)
@@ -273,7 +277,7 @@ func (p Policy) Refuses(kind Kind, source Mark) bool {
 // every are all terms that a record of a kind can have.
 func (p Policy) every(kind Kind) []Terms {
 	all := []Terms{p.of(kind)}
-	if kind != Fact {
+	if !kind.ByDay() {
 		for _, r := range p.Rules {
 			if slices.Contains(r.kinds(), kind) {
 				all = append(all, p.with(kind, r))
@@ -297,7 +301,7 @@ func (p Policy) Shortest(kind Kind) time.Duration {
 // Single says that all records of one cohort of a kind end together, by the period of the kind alone.
 func (p Policy) Single(kind Kind) bool {
 	all := p.every(kind)
-	return len(all) == 1 && all[0].Cadence == Never || kind == Fact
+	return len(all) == 1 && all[0].Cadence == Never || kind.ByDay()
 }
 
 // expires is the instant from which nothing of a cohort may be read that is kept for a period: by it or by the plan's,
@@ -332,9 +336,9 @@ type Item struct {
 	Delivered time.Time
 }
 
-// OfFacts is what a policy asks of the facts of a cohort: they have no marks, and are complete when their day is over.
-func OfFacts(c Cohort, zone *time.Location) Item {
-	return Item{Kind: Fact, Cohort: c, Zone: zone, Completes: c.End, Settled: c.Start}
+// OfDay is what a policy asks of a cohort of a kind that goes by the day: it has no marks, and is complete when the day is over.
+func OfDay(kind Kind, c Cohort, zone *time.Location) Item {
+	return Item{Kind: kind, Cohort: c, Zone: zone, Completes: c.End, Settled: c.Start}
 }
 
 // End is when and why the time of a record is over.
@@ -383,8 +387,8 @@ func (p Policy) deadline() time.Duration {
 
 // whole is when the time of every record of a cohort is over, whatever its marks are and whether it completes or not.
 func (p Policy) whole(kind Kind, c Cohort, zone *time.Location) time.Time {
-	if kind == Fact {
-		return p.Ends(OfFacts(c, zone)).At
+	if kind.ByDay() {
+		return p.Ends(OfDay(kind, c, zone)).At
 	}
 	var last time.Time
 	for _, t := range p.every(kind) {
@@ -425,16 +429,22 @@ func later(a, b time.Time) time.Time {
 
 // Reopens is how long after its anchor a conversation of the kind that goes on is the same life of it; later begins another.
 func Reopens(kind Kind) time.Duration {
-	if kind == Ticket {
+	switch kind {
+	case Ticket:
 		return 30 * 24 * time.Hour
+	case Article:
+		return WhileOpen.AtLeast() // however late it is changed, it is the same article
 	}
 	return 24 * time.Hour
 }
 
 // Idle is how long after its last entry a conversation of the kind counts as over.
 func Idle(kind Kind) time.Duration {
-	if kind == Ticket {
+	switch kind {
+	case Ticket:
 		return 30 * 24 * time.Hour
+	case Call:
+		return 24 * time.Hour // nobody writes while a call lasts
 	}
 	return 30 * time.Minute
 }

@@ -79,8 +79,8 @@ func (f InForce) Closed(now time.Time) bool {
 
 // MayHold says whether a hold can match anything of a cohort.
 func (f InForce) MayHold(kind Kind, c Cohort, now time.Time) bool {
-	if kind == Fact {
-		return f.Held(OfFacts(c, f.Zone), now)
+	if kind.ByDay() {
+		return f.Held(OfDay(kind, c, f.Zone), now)
 	}
 	return !f.gone(kind, c) && slices.ContainsFunc(f.Holds, func(h Hold) bool { return h.may(kind, c, now) })
 }
@@ -155,8 +155,8 @@ func (f InForce) Destroys(it Item, now time.Time) bool {
 
 // CohortHiddenFrom is the instant from which nothing of a cohort may be read but what is held.
 func (f InForce) CohortHiddenFrom(kind Kind, c Cohort) time.Time {
-	if kind == Fact {
-		return f.Ends(OfFacts(c, f.Zone)).At
+	if kind.ByDay() {
+		return f.Ends(OfDay(kind, c, f.Zone)).At
 	}
 	at := f.whole(kind, c, f.Zone)
 	if until := f.Gone[kind]; f.gone(kind, c) && at.After(until) {
@@ -172,8 +172,8 @@ func (f InForce) CohortHidden(kind Kind, c Cohort, now time.Time) bool {
 
 // CohortDestroyedFrom is the first instant at which all of a cohort may be destroyed but what is held.
 func (f InForce) CohortDestroyedFrom(kind Kind, c Cohort) time.Time {
-	if kind == Fact {
-		return f.Destroyed(OfFacts(c, f.Zone)).At
+	if kind.ByDay() {
+		return f.Destroyed(OfDay(kind, c, f.Zone)).At
 	}
 	at := f.CohortHiddenFrom(kind, c)
 	if f.gone(kind, c) {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	_ "embed" // for the schema
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"math/big"
 	"regexp"
@@ -35,6 +34,7 @@ import (
 //	conversation.ended       the end
 //	conversation.reopened    it goes on after an end
 //	conversation.transcript  everything that was written so far, with "ended" the end too
+//	article.…, visit.recorded  what is no conversation: canonicalkinds.go
 //
 // Entries and what is known of the conversation may come with each of them. An event of another type is acknowledged and
 // an unknown field passed over, so that a sender may be ahead of this vault. The signature is that of Standard Webhooks,
@@ -42,7 +42,7 @@ import (
 var canonical = Adapter{
 	Verify: verifyCanonical, Adapt: adaptCanonical, Secret: canonicalSecret,
 	Given: func(secret string) bool {
-		return strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
+		return visible(secret) && strings.HasPrefix(secret, secretPrefix) && canonicalKey(secret) != nil
 	},
 	Setup: []string{
 		"In your own integration: POST each delivery to {url}",
@@ -113,6 +113,7 @@ const (
 	maxURL           = 2048
 	maxLine          = 1000 // characters of a name, a title and the like; texts are limited by the body's megabyte alone
 	maxAgent         = 256  // characters of an agent's id
+	maxSeconds       = 7 * 24 * 3600
 )
 
 // Fields that must not be missing are not null or empty either; of the others, null and empty say nothing.
@@ -131,6 +132,14 @@ type canonicalEvent struct {
 	Tags         []string            `json:"tags"`
 	Rating       jsontext.Value      `json:"rating"`
 	Agents       []string            `json:"agents"`
+	Call         *canonicalCall      `json:"call"`
+}
+
+type canonicalCall struct {
+	Direction string         `json:"direction"`
+	Outcome   string         `json:"outcome"`
+	Seconds   jsontext.Value `json:"seconds"`
+	Recording string         `json:"recording"`
 }
 
 type canonicalEntry struct {
@@ -166,7 +175,7 @@ type canonicalSubject struct {
 // canonicalTypes are the types of events, which are the names of deliveries too.
 var canonicalTypes = []string{
 	"conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
-	"conversation.transcript",
+	"conversation.transcript", "article.published", "article.changed", "article.withdrawn", "visit.recorded",
 }
 
 // severalName is the name of a delivery with events of several types.
@@ -208,9 +217,16 @@ func adaptCanonical(d Delivery) (Adapted, error) {
 				name = otherName
 				return
 			}
-			var e canonicalEvent
-			r.decode(raw, &e)
-			adapted.Events = append(adapted.Events, r.event(e, raw))
+			var e conversation.Event
+			switch {
+			case name == "visit.recorded":
+				e = r.visit(decoded[canonicalVisit](&r, raw), raw)
+			case strings.HasPrefix(name, "article."):
+				e = r.article(decoded[canonicalArticle](&r, raw), raw)
+			default:
+				e = r.event(decoded[canonicalEvent](&r, raw), raw)
+			}
+			adapted.Events = append(adapted.Events, e)
 		})
 		if adapted.Name = cmp.Or(adapted.Name, name); adapted.Name != name {
 			adapted.Name = severalName
@@ -251,6 +267,11 @@ func (r *canonicalReader) refuse(err error, field ...string) {
 		f = errCanonical
 	}
 	r.wrong = fault.New(f.Kind, f.Code, f.Message+" It is /"+strings.Join(slices.Concat(r.place, field), "/")+".")
+}
+
+func decoded[T any](r *canonicalReader, raw jsontext.Value) (v T) {
+	r.decode(raw, &v)
+	return v
 }
 
 // decode reads a value that strictjson has checked.
@@ -364,21 +385,21 @@ func (r *canonicalReader) event(c canonicalEvent, raw jsontext.Value) conversati
 		Time: r.time(c.Time, "time"), Received: conversation.At(r.received),
 		Title: r.line(c.Title, "title", maxLine), Department: r.line(c.Department, "department", maxLine),
 	}
-	if e.ID == "" { // then it is known by all that it says
-		sum := sha256.Sum256(raw)
-		e.ID = "content/" + hex.EncodeToString(sum[:16])
-	}
+	e.ID = cmp.Or(e.ID, contentID(raw))
 	if c.Kind == "" {
 		r.refuse(ErrMissing, "kind")
 	}
-	e.Kind = one(r, c.Kind, "kind", retention.Chat, retention.Ticket)
+	e.Kind = one(r, c.Kind, "kind", retention.Chat, retention.Ticket, retention.Call)
 	e.Status = one(r, c.Status, "status", "",
 		conversation.StatusOpen, conversation.StatusPending, conversation.StatusSolved, conversation.StatusClosed)
-	if e.Kind == retention.Chat && e.Title != "" {
+	if e.Kind != retention.Ticket && e.Title != "" {
 		r.refuse(strictjson.ErrShape, "title") // which a chat would lose silently
 	}
-	if e.Kind == retention.Chat && e.Status != "" {
+	if e.Kind != retention.Ticket && e.Status != "" {
 		r.refuse(strictjson.ErrShape, "status")
+	}
+	if c.Call != nil {
+		r.call(&e, *c.Call)
 	}
 	if rating := r.number(c.Rating, "rating", 1, 5); rating != 0 {
 		e.Rating = new(int(rating))
@@ -386,20 +407,40 @@ func (r *canonicalReader) event(c canonicalEvent, raw jsontext.Value) conversati
 	for i := range r.list(len(c.Subjects), "subjects") {
 		r.at("subjects", i, func() { r.subject(&e, c.Subjects[i]) })
 	}
-	if c.Tags != nil {
-		e.Tags = []string{}
-	}
-	for i := range r.list(len(c.Tags), "tags") {
-		e.Tags = append(e.Tags, r.word(c.Tags[i], "tags", i, maxLine))
-	}
-	for i := range r.list(len(c.Agents), "agents") {
-		addAgent(&e, r.word(c.Agents[i], "agents", i, maxAgent))
-	}
+	r.lists(&e, c.Tags, c.Agents)
 	for i := range c.Entries {
 		r.at("entries", i, func() { r.entry(&e, c.Entries[i]) })
 	}
 	r.turn(&e, c)
 	return e
+}
+
+// lists reads tags and agents.
+func (r *canonicalReader) lists(e *conversation.Event, tags, agents []string) {
+	if tags != nil {
+		e.Tags = []string{}
+	}
+	for i := range r.list(len(tags), "tags") {
+		e.Tags = append(e.Tags, r.word(tags[i], "tags", i, maxLine))
+	}
+	for i := range r.list(len(agents), "agents") {
+		addAgent(e, r.word(agents[i], "agents", i, maxAgent))
+	}
+}
+
+// call reads what is said of a call, which no other kind has.
+func (r *canonicalReader) call(e *conversation.Event, c canonicalCall) {
+	if e.Kind != retention.Call {
+		r.refuse(strictjson.ErrShape, "call")
+	}
+	call := conversation.Call{
+		Direction: one(r, c.Direction, "call/direction", "", conversation.Inbound, conversation.Outbound),
+		Outcome:   r.line(c.Outcome, "call/outcome", maxLine), Recording: r.line(c.Recording, "call/recording", maxLine),
+		Seconds: int(r.number(c.Seconds, "call/seconds", 0, maxSeconds)),
+	}
+	if call != (conversation.Call{}) {
+		e.Call = &call
+	}
 }
 
 // word is an element of a list of texts.

@@ -24,9 +24,9 @@ import (
 var _ = describe("canonical", traits{
 	names: []string{
 		"conversation.started", "conversation.message", "conversation.updated", "conversation.ended", "conversation.reopened",
-		"conversation.transcript", "several", "other",
+		"conversation.transcript", "article.published", "article.changed", "article.withdrawn", "visit.recorded", "several", "other",
 	},
-	kinds:     []retention.Kind{retention.Chat, retention.Ticket},
+	kinds:     []retention.Kind{retention.Chat, retention.Ticket, retention.Call, retention.Article, retention.Visit},
 	nameField: "events.*.type", signature: "Webhook-Signature", stamp: "Webhook-Timestamp",
 	secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte(secret+" and more")),
 	uses: func(of func(name string) map[string]use) {
@@ -44,6 +44,11 @@ var _ = describe("canonical", traits{
 			const event = "events.*."
 			m[event+"time"], m[event+"kind"], m[event+"conversation"], m[event+"id"] = needed, needed, needed, text
 			m[event+"title"], m[event+"status"], m[event+"department"], m[event+"rating"] = text, text, text, use{takes: "n"}
+			m[event+"call"] = use{takes: "o"}
+			for _, field := range []string{"direction", "outcome", "recording"} {
+				m[event+"call."+field] = text
+			}
+			m[event+"call.seconds"] = use{takes: "n"}
 			m[event+"ended"], m[event+"subjects"], m[event+"subjects.*"] = use{takes: "b"}, list, perhaps
 			for _, list := range []string{"tags", "agents"} {
 				m[event+list], m[event+list+".*"] = use{takes: "a"}, use{takes: "s", required: true, optional: true}
@@ -67,6 +72,25 @@ var _ = describe("canonical", traits{
 			}
 			m[entry+"attachments.*.bytes"] = use{takes: "n"}
 		}
+		for _, name := range []string{"article.published", "article.changed", "article.withdrawn"} {
+			m := of(name)
+			const event = "events.*."
+			m["version"], m["events"], m["events.*"] = needed, use{takes: "a", required: true}, use{takes: "o", required: true}
+			m[event+"time"], m[event+"article"], m[event+"id"] = needed, needed, text
+			m[event+"title"], m[event+"department"], m[event+"text"] = text, text, text
+			for _, list := range []string{"tags", "agents"} {
+				m[event+list], m[event+list+".*"] = use{takes: "a"}, use{takes: "s", required: true, optional: true}
+			}
+			if name == "article.published" {
+				m[event+"text"] = needed
+			}
+		}
+		v := of("visit.recorded")
+		v["version"], v["events"], v["events.*"] = needed, use{takes: "a", required: true}, perhaps
+		v["events.*.time"], v["events.*.visit"], v["events.*.id"] = needed, needed, text
+		v["events.*.visitorId"], v["events.*.referrer"] = text, text
+		v["events.*.pages"], v["events.*.pages.*"] = use{takes: "a", required: true}, perhaps
+		v["events.*.pages.*.time"], v["events.*.pages.*.url"], v["events.*.pages.*.title"] = needed, needed, text
 		m := of("several")
 		maps.Copy(m, of("conversation.updated"))
 		m["events.*"], m["events.*.entries"], m["events.*.entries.*"] = perhaps, use{takes: "a", several: true}, use{takes: "o", several: true}
@@ -398,7 +422,7 @@ func TestCanonicalSchemaIsTrue(t *testing.T) {
 	schema := canonicalSchema(t)
 	values := []string{
 		`"2026-11-20T10:00:00Z"`, `"2026-02-30T10:00:00Z"`, `"conversation.ended"`, `"conversation.reopened"`, `"conversation.updated"`,
-		`"conversation.message"`, `"conversation.started"`, `"conversation.transcript"`, `"conversation.other"`, `"chat"`, `"ticket"`, `"fact"`,
+		`"conversation.message"`, `"conversation.started"`, `"conversation.transcript"`, `"conversation.other"`, `"chat"`, `"ticket"`, `"call"`, `"fact"`, `"article.withdrawn"`, `"visit.recorded"`, `"https://shop.example.com/a?b#c"`,
 		`"open"`, `"solved"`, `"visitor"`, `"system"`, `"x y"`, `"é"`, `false`, `[{}]`, `[7]`, `["a"]`, `[""]`, `[[]]`, `0`, `5`, `5.0`, `5e0`,
 		`5.00000000000000000001`, `6`, `-0.0`, `9007199254740991`, `9007199254740993`, `1e-400`,
 		`"` + strings.Repeat("x", 256) + `"`, `"` + strings.Repeat("x", 257) + `"`, `"` + strings.Repeat("é", 1000) + `"`, `"` + strings.Repeat("é", 1001) + `"`,
@@ -440,7 +464,7 @@ func TestCanonicalSchemaIsTrue(t *testing.T) {
 		return append(all, `"x":0`)
 	}
 	for _, eventType := range append(options("type", `"conversation.other"`), options("type", quoted(names("canonical"))...)...) {
-		for _, kind := range options("kind", `"chat"`, `"ticket"`) {
+		for _, kind := range options("kind", `"chat"`, `"ticket"`, `"call"`) {
 			for _, status := range options("status", `"open"`, `"pending"`, `"solved"`, `"closed"`, `""`, `null`) {
 				for _, ended := range options("ended", `true`, `false`, `null`) {
 					for _, title := range options("title", `"t"`, `""`) {

@@ -21,7 +21,7 @@ import (
 // chatwoot knows Chatwoot from 4.11.2 on, the first that signs.
 //
 //	message_created                a message, known by its id
-//	message_updated                the visitor's rating; other changes of a message are acknowledged
+//	message_updated                the visitor's rating, or that the message was deleted; other changes are acknowledged
 //	conversation_created           the opening, with the last message if there is one
 //	conversation_status_changed    the end (resolved), or that it goes on after one
 //	conversation_resolved, _opened the same, as automations and agent bots are told
@@ -41,6 +41,7 @@ var chatwoot = Adapter{
 		"Events: conversation created, status changed, updated; message created, updated.",
 		"Secret: Chatwoot shows it after saving; give it to the vault.",
 	},
+	Hosts: []string{"app.chatwoot.com"},
 }
 
 func verifyChatwoot(d Delivery, secrets []string) error {
@@ -78,7 +79,7 @@ type chatwootMessage struct {
 type chatwootAttachment struct {
 	Type string `json:"file_type"`
 	Size int64  `json:"file_size"`
-	URL  string `json:"data_url"` // for the file's name, which stands nowhere else
+	URL  string `json:"data_url"` // ends in the file's name, which stands nowhere else
 }
 
 // chatwootPerson is a contact, an agent or a bot.
@@ -122,7 +123,8 @@ type chatwootConversationBody struct {
 	} `json:"changed_attributes"`
 }
 
-type chatwootRatingBody struct {
+type chatwootChangedBody struct {
+	ID           jsontext.Value `json:"id"`
 	Created      jsontext.Value `json:"created_at"`
 	Attributes   jsontext.Value `json:"content_attributes"`
 	Conversation struct {
@@ -148,7 +150,7 @@ func adaptChatwoot(d Delivery) (Adapted, error) {
 	case "message_created":
 		events, err = chatwootMessageCreated(d)
 	case "message_updated":
-		events, err = chatwootRated(d)
+		events, err = chatwootChanged(d)
 	case "conversation_created", "conversation_status_changed", "conversation_resolved", "conversation_opened",
 		"conversation_updated", "automation_event.conversation_created", "automation_event.conversation_resolved",
 		"automation_event.conversation_opened", "automation_event.conversation_updated", "automation_event.message_created":
@@ -264,37 +266,43 @@ func (c chatwootConversationBody) turn(happening string) (ended, reopened bool) 
 	return c.Status == resolved, c.Status != resolved && goesOn
 }
 
-// chatwootRated reads the answer to Chatwoot's question for satisfaction, which is a change of the message that asked.
-func chatwootRated(d Delivery) ([]conversation.Event, error) {
-	var body chatwootRatingBody
+// chatwootChanged reads what a change of a message may tell: the answer to Chatwoot's question for satisfaction, which is a
+// change of the message that asked, or that the message was deleted, in whose place Chatwoot puts a text of its own.
+func chatwootChanged(d Delivery) ([]conversation.Event, error) {
+	var body chatwootChangedBody
 	if err := strictjson.Read(d.Body, &body); err != nil {
 		return nil, err
 	}
-	rating, err := chatwootRating(body.Attributes)
-	if err != nil || rating == nil {
+	e := conversation.Event{Kind: retention.Chat, Received: conversation.At(d.Received)}
+	deleted, rating, err := chatwootAttributes(body.Attributes)
+	if err != nil || rating == nil && !deleted {
 		return nil, err
 	}
-	id, err := parseID(body.Conversation.ID)
-	if err != nil {
+	if e.Rating = rating; deleted {
+		id, err := parseID(body.ID)
+		if err != nil {
+			return nil, err
+		}
+		e.Redacted = []string{id}
+	}
+	if e.Conversation, err = parseID(body.Conversation.ID); err != nil {
 		return nil, err
 	}
-	// When the visitor answered stands nowhere; the answer touches the conversation.
-	at, err := firstTime(d.Received, body.Conversation.Updated, body.Conversation.LastActivity, body.Created)
-	if err != nil {
+	// When it was changed stands nowhere; the change touches the conversation.
+	if e.Time, err = firstTime(d.Received, body.Conversation.Updated, body.Conversation.LastActivity, body.Created); err != nil {
 		return nil, err
 	}
-	eventID, err := joinID("message_updated", bodyHash(d))
-	if err != nil {
+	if e.ID, err = joinID("message_updated", bodyHash(d)); err != nil {
 		return nil, err
 	}
-	return []conversation.Event{{
-		ID: eventID, Conversation: id, Kind: retention.Chat, Time: at, Received: conversation.At(d.Received), Rating: rating,
-	}}, nil
+	return []conversation.Event{e}, nil
 }
 
-// chatwootRating finds the rating in the attributes of a message, where other questions put answers of other shapes.
-func chatwootRating(attributes jsontext.Value) (*int, error) {
+// chatwootAttributes finds in the attributes of a message that it was deleted, or its rating, where other questions put answers
+// of other shapes.
+func chatwootAttributes(attributes jsontext.Value) (deleted bool, rating *int, err error) {
 	var asked struct {
+		Deleted   jsontext.Value `json:"deleted"`
 		Submitted jsontext.Value `json:"submitted_values"`
 	}
 	var submitted struct {
@@ -303,28 +311,22 @@ func chatwootRating(attributes jsontext.Value) (*int, error) {
 		} `json:"csat_survey_response"`
 	}
 	if attributes.Kind() != '{' {
-		return nil, nil
+		return false, nil, nil
 	}
 	if err := json.Unmarshal(attributes, &asked); err != nil {
-		return nil, strictjson.ErrShape
+		return false, nil, strictjson.ErrShape
 	}
-	if asked.Submitted.Kind() != '{' {
-		return nil, nil
+	if deleted = asked.Deleted.Kind() == 't'; deleted || asked.Submitted.Kind() != '{' {
+		return deleted, nil, nil
 	}
 	if err := json.Unmarshal(asked.Submitted, &submitted); err != nil {
-		return nil, strictjson.ErrShape
+		return false, nil, strictjson.ErrShape
 	}
-	if submitted.Survey == nil || !given(submitted.Survey.Rating) {
-		return nil, nil
+	if submitted.Survey == nil {
+		return false, nil, nil
 	}
-	text, isText := unquoted(submitted.Survey.Rating)
-	if !isText {
-		text = string(submitted.Survey.Rating)
-	}
-	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
-		return nil, strictjson.ErrShape
-	}
-	return new(int(text[0] - '0')), nil
+	rating, err = parseRating(submitted.Survey.Rating)
+	return false, rating, err
 }
 
 // event is what every event about the conversation has, all but its id and time.
@@ -365,7 +367,9 @@ func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
 		if a.Size < 0 {
 			return conversation.Entry{}, strictjson.ErrShape
 		}
-		entry.Attachments = append(entry.Attachments, conversation.Attachment{Name: a.name(), Type: a.Type, Bytes: a.Size})
+		entry.Attachments = append(entry.Attachments, conversation.Attachment{
+			Name: a.name(), Type: a.Type, Bytes: a.Size, URL: secureLink(a.URL),
+		})
 	}
 	return entry, nil
 }

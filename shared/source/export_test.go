@@ -4,4 +4,9 @@ package source
 var (
 	ParseID   = parseID
 	ParseTime = parseTime
+	PlainText = plainText
+	Pictures  = pictures
+	FileName  = fileName
+
+	SecureLink = secureLink
 )

@@ -2,7 +2,9 @@ package source
 
 import (
 	"bytes"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +168,55 @@ func fromDecimal(text string) (time.Time, error) {
 func fill[T any](into *T, read func(jsontext.Value) (T, error), raw jsontext.Value) (err error) {
 	*into, err = read(raw)
 	return err
+}
+
+// parseRating reads a rating of 1 to 5, a number or the text of one; null is none.
+func parseRating(raw jsontext.Value) (*int, error) {
+	if !given(raw) {
+		return nil, nil
+	}
+	text, isText := unquoted(raw)
+	if !isText {
+		text = string(raw)
+	}
+	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
+		return nil, strictjson.ErrShape
+	}
+	return new(int(text[0] - '0')), nil
+}
+
+// joinLines puts texts below each other, those that are not empty.
+func joinLines(lines []string) string {
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
+}
+
+// listed is a text as an item of a list.
+func listed(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "- " + text
+}
+
+// fileName is the name of a file without the folders before it.
+func fileName(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
+
+// linkName is the name of the file to which an address leads. What stands behind the path may open the file.
+func linkName(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return fileName(u.Path)
+}
+
+// secureLink is an address as it was given, if a file can be fetched from it; others are left out.
+func secureLink(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(address, "https://") {
+		return ""
+	}
+	return address
 }
 
 // ends says whether a ticket of the status is over, and goesOn whether it is not; of no status neither is said.

@@ -107,3 +107,26 @@ func TestParseTime(t *testing.T) {
 		})
 	}
 }
+
+func TestFileName(t *testing.T) {
+	for given, want := range map[string]string{
+		"bill.pdf": "bill.pdf", "/etc/passwd": "passwd", `C:\users\ana\bill.pdf`: "bill.pdf", "../../bill.pdf": "bill.pdf", "bill/": "", "": "",
+	} {
+		if got := source.FileName(given); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestSecureLink(t *testing.T) {
+	for given, keeps := range map[string]bool{
+		"https://files.example.com/a.pdf?expires=1&signature=x%2Fy": true, "https://files.example.com": true,
+		"http://files.example.com/a.pdf": false, "HTTPS://files.example.com/a.pdf": false, "//files.example.com/a.pdf": false,
+		"https:///a.pdf": false, "https://ana:secret@files.example.com/a.pdf": false, "https://files.example.com/%zz": false,
+		"https://files.example.com/a\n.pdf": false, "file:///etc/passwd": false, "a.pdf": false, "": false,
+	} {
+		if got := source.SecureLink(given); got != map[bool]string{true: given}[keeps] {
+			t.Errorf("%q: %q", given, got)
+		}
+	}
+}

@@ -21,7 +21,14 @@ import (
 
 func FuzzAdaptCanonical(f *testing.F) { fuzzAdapt(f, "canonical") }
 func FuzzAdaptChatwoot(f *testing.F)  { fuzzAdapt(f, "chatwoot") }
+func FuzzAdaptFreshdesk(f *testing.F) { fuzzAdapt(f, "freshdesk") }
+func FuzzAdaptLivechat(f *testing.F)  { fuzzAdapt(f, "livechat") }
+func FuzzAdaptCrisp(f *testing.F)     { fuzzAdapt(f, "crisp") }
+func FuzzAdaptFreshchat(f *testing.F) { fuzzAdapt(f, "freshchat") }
+func FuzzAdaptIntercom(f *testing.F)  { fuzzAdapt(f, "intercom") }
+func FuzzAdaptMapped(f *testing.F)    { fuzzAdapt(f, "mapped-livehelpnow") }
 func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
+func FuzzAdaptZammad(f *testing.F)    { fuzzAdapt(f, "zammad") }
 func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }
 
 // fuzzAdapt shows that any body makes events that can be stored or a fault of its sender, and the same ones again.
@@ -49,7 +56,40 @@ func fuzzAdapt(f *testing.F, name string) {
 		`{"version":"1","events":[{"type":"conversation.updated","time":"2026-11-20T10:03:11Z","kind":"ticket","conversation":"t","status":"solved","tags":["a"],"agents":["b"],"rating":5e0,"subjects":[{"email":"e"}]}]}`,
 		`{"type":"zen:event-type:ticket.created","id":"1","time":"2026-11-20T07:30:05.672717030Z","detail":{"id":"7714","status":"SOLVED","description":"d","submitter_id":"3","requester_id":"4","tags":"a b"}}`,
 		`{"type":"zen:event-type:ticket.comment_added","id":1,"time":1795179941,"detail":{"id":7714,"created_at":1795179941,"description":"d"},"event":{"comment":{"id":9,"body":"d","author":{"id":"2","is_staff":false,"name":"N"}}}}`,
+		`{"type":"zen:event-type:ticket.attachment_linked_to_comment","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714","actor_id":"4","requester_id":4},"event":{"comment":{"attachment":{"id":1,"filename":"a/b","content_url":"https://x.zendesk.com/b","is_public":true}}}}`,
+		`{"type":"zen:event-type:ticket.attachment_redacted_from_comment","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"comment":{"attachment":{"id":"1"}}}}`,
+		`{"type":"zen:event-type:ticket.comment_redacted","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714","description":"▇"},"event":{"comment":{"id":9}}}`,
+		`{"type":"zen:event-type:messaging_ticket.message_added","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"actor":{"id":"4","name":"N","type":"end_user"},"message":{"id":"a","body":"b"}}}`,
+		`{"type":"zen:event-type:messaging_ticket.message_added","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"actor":{"id":4,"type":"agent"},"message":{"id":1}}}`,
+		`{"event":"message_updated","id":7,"created_at":1795179941,"content_attributes":{"deleted":true},"conversation":{"id":4182}}`,
+		`{"action":"incoming_chat","payload":{"chat":{"id":"C","users":[{"id":"a@b","type":"agent","name":"A"},{"id":1,"type":"customer","email":"c"}],"thread":{"id":"T","created_at":1795179941,"tags":["a",""],"events":[{"id":1,"type":"message","author_id":"a@b","created_at":1795179941,"visibility":"agents"}]}}}}`,
+		`{"action":"incoming_event","payload":{"chat_id":"C","thread_id":1,"event":{"id":"1","type":"rich_message","author_id":"7b41e0d59c2f4a6388d1c5f09e2ab374","created_at":"1795179941","elements":[{"title":"t","image":{"url":"https://h/i","size":1},"buttons":[{"text":"b"}]}]}}}`,
+		`{"action":"incoming_event","payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","type":"filled_form","author_id":"3f0c9a52-7d1e-4b60-8a35-5be1f2c4d917","created_at":1795179941,"fields":[{"type":"name","answer":"A"},{"type":"email","answer":{}}]}}}`,
+		`{"action":"incoming_event","payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","type":"system_message","created_at":1795179941,"system_message_type":"rating.chat_rated","text_vars":{"score":"bad"}}}}`,
+		`{"action":"incoming_event","payload":{"chat_id":"C","thread_id":"T","event":{"id":"1","type":"file","name":"a/b","url":"https://h","created_at":1795179941}}}`,
+		`{"action":"event_deleted","payload":{"chat_id":"C","thread_id":"T","event_id":"1"}}`,
+		`{"action":"user_added_to_chat","payload":{"chat_id":"C","thread_id":"T","user":{"id":"u"}}}`,
+		`{"action":"chat_transferred","payload":{"chat_id":"C","thread_id":"T","transferred_to":{"agent_ids":["a",""]}}}`,
+		`{"action":"thread_tagged","payload":{"chat_id":"C","thread_id":"T","tag":"a"}}`,
+		`{"action":"chat_deactivated","payload":{"chat_id":"C","thread_id":"T"}}`,
+		`{"freshdesk_webhook":{"ticket_id":1,"ticket_status":"Open","ticket_tags":"a, b","ticket_description":"<p>x","triggered_event":"{ticket_action:created}","ticket_created_at":"2026-11-20T10:03:11Z"}}`,
+		`{"freshdesk_webhook":{"ticket_id":"1","ticket_status":4,"ticket_requester_name":"A","ticket_latest_public_comment":"A : <b>x","ticket_latest_private_comment":"B : y","ticket_contact_phone":1.5}}`,
+		`{"freshdesk_webhook":{"ticket_id":1,"ticket_status":"Open","triggered_event":"{status:{from:4,to:2}}","ticket_updated_at":1795179941}}`,
+		`{"ticket":{"id":1,"state":{"name":"closed"},"group":"g","tags":"a,b","customer":{"id":8,"firstname":"A"},"owner":{"id":1},"updated_at":1795179941,"last_close_at":1795179940},"article":{"id":"1","sender":"Customer","from":"A <a@b>","content_type":"text/html","body":"<p>x","created_at":1795179941,"attachments":[{"size":"1","filename":"a/b"}]}}`,
+		`{"ticket":{"id":1,"state":"open","tags":["a",""],"updated_at":1795179941,"close_at":1},"article":{"id":1,"sender":{"name":"Agent"},"internal":false,"created_at":1795179941,"created_by":{"id":5}}}`,
 		`{"type":"zen:event-type:ticket.status_changed","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"current":"OPEN","previous":"SOLVED"}}`,
+		`{"event":"message:send","data":{"session_id":"s","fingerprint":7,"timestamp":1795179941286,"from":"user","type":"text","content":"x","user":{"nickname":"visitor1","type":"participant"}}}`,
+		`{"event":"message:received","timestamp":1795179941286,"data":{"session_id":"s","fingerprint":"7","from":"operator","automated":true,"content":{"text":"t","choices":[{"label":"l"},null],"targets":[{"title":"a"}],"url":"https://a/b","name":"a/b"}}}`,
+		`{"event":"message:updated","timestamp":1795179941.286,"data":{"session_id":1,"fingerprint":7,"content":{"value":"v","choices":[{"label":"l","selected":true}]}}}`,
+		`{"event":"session:set_state","timestamp":1795179941286,"data":{"session_id":"s","state":"resolved"}}`,
+		`{"event":"session:set_segments","timestamp":1795179941286,"data":{"session_id":"s","segments":["a",null,""]}}`,
+		`{"event":"session:sync:rating","timestamp":1795179941286,"data":{"session_id":"s","rating":{"stars":"5"}}}`,
+		`{"event":"session:set_email","timestamp":1795179941286,"data":{"session_id":"s","email":"e"}}`,
+		`{"action":"message_create","data":{"message":{"id":"m","conversation_id":"c","created_time":"2026-11-20T13:05:41.286Z","actor_type":"agent","actor_id":"a","user_id":"u","message_type":"private","message_parts":[{"text":{"content":"x"}},{"file":{"name":"a/b","url":"https://a","file_size_in_bytes":1}},{"collection":{"sub_parts":[{"url_button":{"label":"l"}}]}}]}}}`,
+		`{"action":"conversation_assignment","action_time":1795179941286,"data":{"assignment":{"to_agent_id":"a","conversation":{"conversation_id":"c"}}}}`,
+		`{"action":"conversation_resolution","action_time":1795179941286,"data":{"resolve":{"conversation":{"conversation_id":"c"}}}}`,
+		`{"topic":"conversation.user.replied","id":"n","data":{"item":{"type":"conversation","id":1,"created_at":1795179900,"updated_at":"1795179950","source":{"subject":"s","body":"<p>a<br>b<a href='https://c'>d</a><img src='https://e/f'></p>","author":{"type":"user","id":"v","email":"e"}},"contacts":{"contacts":[{"id":"v","external_id":2},null]},"tags":{"tags":[{"name":"t"},null]},"conversation_rating":{"rating":4}}}}`,
+		`{"topic":"conversation.admin.closed","id":"n","data":{"item":{"type":"conversation","id":"1","created_at":1795179900,"admin_assignee_id":7,"conversation_parts":{"conversation_parts":[{"id":1,"part_type":"note","body":"<ul><li>x</ul>","created_at":1795179940,"author":{"type":"admin","id":7},"attachments":[{"name":"a/b","url":"http://a","filesize":1}]},{"id":"2","part_type":"close","created_at":1795179941,"author":{"type":"bot"}}]}}}}`,
 	} {
 		f.Add([]byte(body))
 	}

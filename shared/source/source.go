@@ -21,6 +21,8 @@ type Delivery struct {
 	Query    url.Values
 	Body     []byte
 	Received time.Time
+	// Address is from where it came, as far as that is known.
+	Address string
 	// Settings are what the account chose for the source.
 	Settings account.SourceSettings
 }
@@ -32,13 +34,16 @@ type Adapter struct {
 	Verify func(d Delivery, secrets []string) error
 	// Adapt makes events of a verified delivery; unknown types of delivery give none and a name to count.
 	Adapt func(d Delivery) (Adapted, error)
-	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does.
+	// Secret makes a secret of the form that the sender wants. Without it account.NewSecret does. Of a sender whose secrets nobody
+	// else can make, it is a text that says so and that nothing verifies with.
 	Secret func() string
-	// Given says whether a secret that the sender has made can be one of its own. Without it any text of a secret's length can.
+	// Given says whether a secret that the sender has made can be one of its own. Without it any 8 to 256 visible characters can.
 	Given func(secret string) bool
 	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
 	// for the secret.
 	Setup []string
+	// Limited says that anybody can send, so that no more is taken from one address than one person sends.
+	Limited bool
 	// Weak says what the sender's signature does not give; empty where nothing is missing.
 	Weak string
 	// Hosts are from where the links to the sender's files lead: names, or *.names for all below. The account may add others.
@@ -55,24 +60,41 @@ type Adapted struct {
 
 var adapters = map[string]Adapter{
 	// An adapter for another sender is a file of its own and a line here.
+	"beacon":    beacon,
 	"canonical": canonical,
 	"chatwoot":  chatwoot,
+	"freshdesk": freshdesk,
+	"livechat":  livechat,
+	"crisp":     crisp,
+	"freshchat": freshchat,
+	"intercom":  intercom,
 	"tawkto":    tawkto,
+	"zammad":    zammad,
 	"zendesk":   zendesk,
 }
 
 // Lookup is the adapter of a source.
 func Lookup(name string) (Adapter, bool) {
+	if Mapped(name) {
+		return mapped(name), true
+	}
 	a, ok := adapters[name]
 	return a, ok
 }
 
-// Names are the sources, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(adapters)) }
+// Names are the sources that an account has from the beginning, sorted: one for each sender, and one for each ready mapping.
+func Names() []string {
+	names := slices.Collect(maps.Keys(adapters))
+	for _, ready := range ReadyNames() {
+		names = append(names, mappedPrefix+ready)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // NewSecret is a random secret for a source, of the form that its sender wants.
 func NewSecret(name string) string {
-	if a, ok := adapters[name]; ok && a.Secret != nil {
+	if a, ok := Lookup(name); ok && a.Secret != nil {
 		return a.Secret()
 	}
 	return account.NewSecret()
@@ -80,11 +102,18 @@ func NewSecret(name string) string {
 
 var secretForm = regexp.MustCompile(`^[!-~]+$`)
 
-// ValidSecret says whether a secret that a sender made can be one of the source: 8 to 256 visible characters, unless the
-// sender has a form of its own.
+// visible says whether a secret is of 8 to 256 visible characters.
+func visible(secret string) bool {
+	return len(secret) >= 8 && len(secret) <= 256 && secretForm.MatchString(secret)
+}
+
+// ValidSecret says whether a secret that a sender made can be one of the source.
 func ValidSecret(name, secret string) bool {
-	a, ok := adapters[name]
-	return ok && len(secret) >= 8 && len(secret) <= 256 && secretForm.MatchString(secret) && (a.Given == nil || a.Given(secret))
+	a, ok := Lookup(name)
+	if ok && a.Given != nil {
+		return a.Given(secret)
+	}
+	return ok && visible(secret)
 }
 
 // The faults of deliveries.

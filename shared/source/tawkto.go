@@ -25,7 +25,7 @@ import (
 // The signature covers the body alone, without a time: an old delivery can be sent again and is then a duplicate, known by
 // the time in its body. Of the visitor only name and e-mail address are taken, of the property nothing.
 var tawkto = Adapter{
-	Verify: verifyTawkto, Adapt: adaptTawkto,
+	Verify: overBody("X-Tawk-Signature", "", sha1.New), Adapt: adaptTawkto,
 	Setup: []string{
 		"In tawk.to: Administration → Settings → Webhooks → Create webhook.",
 		"Request URL: {url}",
@@ -33,22 +33,6 @@ var tawkto = Adapter{
 		"Secret key: tawk.to makes it; give it to the vault.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
-}
-
-func verifyTawkto(d Delivery, secrets []string) error {
-	text, reason := header(d.Header, "X-Tawk-Signature")
-	var code []byte
-	if reason == nil {
-		code, reason = fromHex(text, sha1.New)
-	}
-	err := signed(sha1.New, secrets, code, d.Body)
-	if reason == nil {
-		reason = err
-	}
-	if reason != nil {
-		return ErrSignature.Because(reason)
-	}
-	return nil
 }
 
 type tawktoChat struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/source/sourcetest"
@@ -23,8 +24,13 @@ type traits struct {
 	secret string
 	// signature is the header in which the signature stands, stamp that of the signed time; empty without.
 	signature, stamp string
+	// given says that only the sender can make a secret.
+	given bool
 	// uncovered says that the signature is none of the body, such as a secret that is sent along.
 	uncovered bool
+	// keyless says that there is no secret; settings are then what the account has said of who may send.
+	keyless  bool
+	settings account.SourceSettings
 	// empty says that a delivery without a body is acknowledged.
 	empty bool
 	// uses says of every field that an adapter looks at what it may be: of answers the fields of the events of a name, of
@@ -55,7 +61,7 @@ func secretOf(name string) string {
 
 // signed is a delivery of a source, signed.
 func signed(name, secret string, body []byte, at time.Time) source.Delivery {
-	d := source.Delivery{Header: http.Header{}, Query: url.Values{}, Body: body, Received: received}
+	d := source.Delivery{Header: http.Header{}, Query: url.Values{}, Body: body, Received: received, Settings: described[name].settings}
 	sourcetest.Sign(name, &d, secret, at)
 	return d
 }

@@ -1,7 +1,9 @@
 package source
 
 import (
+	"cmp"
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -32,6 +34,43 @@ func signed(newHash func() hash.Hash, secrets []string, code []byte, parts ...[]
 		keys[i] = []byte(secret)
 	}
 	return signedBy(newHash, keys, [][]byte{code}, parts...)
+}
+
+// overBody verifies a code of the body alone, which stands in hexadecimal digits behind a prefix in one header.
+func overBody(name, prefix string, newHash func() hash.Hash) func(Delivery, []string) error {
+	return func(d Delivery, secrets []string) error {
+		text, reason := header(d.Header, name)
+		var code []byte
+		if reason == nil {
+			digits, ok := strings.CutPrefix(text, prefix)
+			if code, reason = fromHex(digits, newHash); !ok {
+				reason = errMalformed
+			}
+		}
+		err := signed(newHash, secrets, code, d.Body)
+		if reason = cmp.Or(reason, err); reason != nil {
+			return ErrSignature.Because(reason)
+		}
+		return nil
+	}
+}
+
+// presented says whether what was sent along is one of the secrets. Hashes are compared, of which the time tells nothing, and
+// every secret is tried. An empty one never counts.
+func presented(secrets []string, given string) error {
+	sum, found := sha256.Sum256([]byte(given)), false
+	for _, secret := range secrets {
+		if own := sha256.Sum256([]byte(secret)); hmac.Equal(own[:], sum[:]) && secret != "" {
+			found = true
+		}
+	}
+	switch {
+	case len(secrets) == 0:
+		return errNoSecret
+	case !found:
+		return errMismatch
+	}
+	return nil
 }
 
 // signedBy says whether one of the keys made one of the codes over the parts. Every key is tried, whatever the others said,

@@ -21,21 +21,30 @@ import (
 //	ticket.comment_added     a public comment, or a note among agents
 //	ticket.status_changed    solved and closed are ends, and so is a deletion before one; all others go on after one
 //	ticket.subject_changed, .tags_changed, .agent_assignment_changed, .requester_changed
+//	ticket.attachment_linked_to_comment      a file, as an entry "attachment/ID": the comment is told without its files
+//	ticket.comment_redacted, .attachment_redacted_from_comment    it is taken back, all of it though Zendesk may black out a part
+//	messaging_ticket.message_added           a message of the visitor, an agent or a bot
+//
+// A ticket of messaging stays a ticket: its status, tags and comments come under the same id as the messages, and an id is one
+// record. What a rating (ticket.csat_received) looks like is not known; it is acknowledged.
 //
 // Everything else that it sends is acknowledged, and so is a delivery without a body. Every event has the ticket as it was
 // then, from which subject, tags and requester are taken, but no status: a tag set on a solved ticket does not end it anew.
 // A ticket that is merged or deleted at Zendesk is kept here as long as any other. Bodies that an administrator wrote
 // (webhooks of triggers and automations) are not understood.
 //
-// Nothing is taken of custom fields, the channel, or the link to a file.
+// Nothing is taken of custom fields or the channel.
 var zendesk = Adapter{
 	Verify: verifyZendesk, Adapt: adaptZendesk,
 	Setup: []string{
 		"In Zendesk: Admin Center → Apps and integrations → Webhooks → Create webhook → Zendesk events.",
 		"Endpoint URL: {url}",
-		"Ticket events: created, comment added, status, subject, tags, agent assignment, requester changed. Format JSON, no authentication.",
+		"Ticket events: created, comment added, comment redacted, attachment linked to comment, attachment redacted from comment, " +
+			"status, subject, tags, agent assignment, requester changed; with messaging, Messaging ticket events: message added. " +
+			"Format JSON, no authentication.",
 		"Signing secret: Zendesk shows it after saving; give it to the vault.",
 	},
+	Hosts: []string{"*.zendesk.com", "*.zdusercontent.com"},
 }
 
 func verifyZendesk(d Delivery, secrets []string) error {
@@ -73,12 +82,22 @@ type zendeskBody struct {
 		Requester   jsontext.Value `json:"requester_id"`
 		Submitter   jsontext.Value `json:"submitter_id"`
 		Assignee    jsontext.Value `json:"assignee_id"`
+		Actor       jsontext.Value `json:"actor_id"`
 		Created     jsontext.Value `json:"created_at"`
 	} `json:"detail"`
 	Event struct {
 		Previous jsontext.Value  `json:"previous"`
 		Current  jsontext.Value  `json:"current"`
 		Comment  *zendeskComment `json:"comment"`
+		Actor    struct {
+			ID   jsontext.Value `json:"id"`
+			Type string         `json:"type"`
+			Name string         `json:"name"`
+		} `json:"actor"`
+		Message *struct {
+			ID   jsontext.Value `json:"id"`
+			Body string         `json:"body"`
+		} `json:"message"`
 	} `json:"event"`
 }
 
@@ -91,6 +110,13 @@ type zendeskComment struct {
 		Staff *bool          `json:"is_staff"`
 		Name  string         `json:"name"`
 	} `json:"author"`
+	Attachment *struct {
+		ID     jsontext.Value `json:"id"`
+		Name   string         `json:"filename"`
+		Type   string         `json:"content_type"`
+		URL    string         `json:"content_url"`
+		Public bool           `json:"is_public"`
+	} `json:"attachment"`
 }
 
 // zendeskPrefix stands before the name of every type of event.
@@ -98,14 +124,13 @@ const zendeskPrefix = "zen:event-type:"
 
 // zendeskNames are the events that Zendesk sends of tickets and of which nothing is kept.
 var zendeskNames = []string{
-	"ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment", "ticket.brand_changed",
-	"ticket.comment_made_private", "ticket.comment_redacted", "ticket.csat_received", "ticket.csat_requested",
+	"ticket.brand_changed", "ticket.comment_made_private", "ticket.csat_received", "ticket.csat_requested",
 	"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
 	"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
 	"ticket.marked_as_spam", "ticket.merged", "ticket.next_sla_breach_changed", "ticket.ola_policy_changed",
 	"ticket.organization_changed", "ticket.permanently_deleted", "ticket.priority_changed", "ticket.problem_link_changed",
 	"ticket.schedule_changed", "ticket.sla_policy_changed", "ticket.soft_deleted", "ticket.submitter_changed",
-	"ticket.task_due_at_changed", "ticket.type_changed", "ticket.undeleted", "messaging_ticket.message_added",
+	"ticket.task_due_at_changed", "ticket.type_changed", "ticket.undeleted",
 }
 
 func adaptZendesk(d Delivery) (Adapted, error) {
@@ -119,7 +144,8 @@ func adaptZendesk(d Delivery) (Adapted, error) {
 	name, ok := strings.CutPrefix(kind, zendeskPrefix)
 	switch name {
 	case "ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
-		"ticket.agent_assignment_changed", "ticket.requester_changed":
+		"ticket.agent_assignment_changed", "ticket.requester_changed", "ticket.attachment_linked_to_comment",
+		"ticket.comment_redacted", "ticket.attachment_redacted_from_comment", "messaging_ticket.message_added":
 		if !ok {
 			return Adapted{Name: otherName}, nil
 		}
@@ -178,6 +204,12 @@ func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err e
 		e.Ended, e.Reopened = ends(e.Status), goesOn(e.Status) && !goesOn(previous)
 	case "ticket.subject_changed":
 		e.Title = cmp.Or(current, e.Title)
+	case "ticket.attachment_linked_to_comment":
+		err = z.attachment(&e, requester)
+	case "ticket.comment_redacted", "ticket.attachment_redacted_from_comment":
+		err = z.redacted(&e, name)
+	case "messaging_ticket.message_added":
+		err = z.message(&e)
 	}
 	if err != nil {
 		return conversation.Event{}, err
@@ -244,6 +276,89 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 		}
 	default:
 		entry.Author.Role = conversation.System // who it is stands nowhere, and so no name
+	}
+	e.Entries = []conversation.Entry{entry}
+	return nil
+}
+
+// attachment adds a file of a comment. Whose the comment is stands nowhere, but who acted does.
+func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
+	if z.Event.Comment == nil || z.Event.Comment.Attachment == nil {
+		return ErrMissing
+	}
+	a := z.Event.Comment.Attachment
+	id, err := zendeskFile(a.ID)
+	if err != nil {
+		return err
+	}
+	actor, err := zendeskPerson(z.Detail.Actor)
+	if err != nil {
+		return err
+	}
+	entry := conversation.Entry{ID: id, Time: e.Time, Author: conversation.Author{Role: conversation.System}, Private: !a.Public}
+	if actor != "" && actor == requester {
+		entry.Author.Role = conversation.Visitor
+	}
+	entry.Attachments = []conversation.Attachment{{Name: fileName(a.Name), Type: a.Type, URL: secureLink(a.URL)}}
+	e.Entries = []conversation.Entry{entry}
+	return nil
+}
+
+// zendeskFile is the id of the entry that a file is.
+func zendeskFile(raw jsontext.Value) (string, error) {
+	id, err := parseID(raw)
+	if err != nil {
+		return "", err
+	}
+	return joinID("attachment", id)
+}
+
+// redacted takes back a comment or a file. The description is a comment too, whose id no ticket tells: that it is meant shows
+// in the blocks that Zendesk puts for what it blacks out.
+func (z zendeskBody) redacted(e *conversation.Event, name string) error {
+	c := z.Event.Comment
+	if c == nil {
+		return ErrMissing
+	}
+	var id string
+	var err error
+	if name == "ticket.comment_redacted" {
+		id, err = parseID(c.ID)
+	} else if c.Attachment == nil {
+		err = ErrMissing
+	} else {
+		id, err = zendeskFile(c.Attachment.ID)
+	}
+	e.Redacted = []string{id}
+	if name == "ticket.comment_redacted" && strings.Contains(z.Detail.Description, "▇") {
+		e.Redacted = append(e.Redacted, zendeskDescription)
+	}
+	return err
+}
+
+// message adds what was said in a messaging conversation. What Zendesk says of itself, by a trigger or its bot, a bot says.
+func (z zendeskBody) message(e *conversation.Event) error {
+	m, actor := z.Event.Message, z.Event.Actor
+	if m == nil {
+		return ErrMissing
+	}
+	var id, by string
+	if err := cmp.Or(fill(&id, parseID, m.ID), fill(&by, zendeskPerson, actor.ID)); err != nil {
+		return err
+	}
+	entry := conversation.Entry{ID: id, Time: e.Time, Text: m.Body, Author: conversation.Author{Name: actor.Name}}
+	switch actor.Type {
+	case "end_user":
+		entry.Author.Role = conversation.Visitor
+		addSubject(e, conversation.Subject{Name: actor.Name, VisitorID: by})
+	case "agent":
+		entry.Author.Role = conversation.Agent
+		e.AgentIDs = nil // who is assigned did not write
+		addAgent(e, cmp.Or(by, actor.Name))
+	case "system", "trigger":
+		entry.Author.Role = conversation.Bot
+	default:
+		entry.Author = conversation.Author{Role: conversation.System} // who it is stands nowhere, and so no name
 	}
 	e.Entries = []conversation.Entry{entry}
 	return nil

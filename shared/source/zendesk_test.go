@@ -3,6 +3,7 @@ package source_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,13 +32,13 @@ var _ = describe("zendesk", traits{
 	uses: func(of func(name string) map[string]use) {
 		text, object := use{takes: "s"}, use{takes: "o"}
 		id, maybeID := use{takes: "sn", required: true}, use{takes: "sn"}
-		of("messaging_ticket.message_added")
 		of("ticket.priority_changed")
 		of("ticket.soft_deleted")
 		of("other")
 		for _, name := range []string{
 			"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.tags_changed", "ticket.subject_changed",
-			"ticket.agent_assignment_changed",
+			"ticket.agent_assignment_changed", "ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment",
+			"ticket.comment_redacted", "messaging_ticket.message_added",
 		} {
 			m := of(name)
 			m["id"], m["time"], m["detail"], m["detail.id"] = id, id, use{takes: "o", required: true}, id
@@ -60,9 +61,26 @@ var _ = describe("zendesk", traits{
 				m["event.current"], m["event.previous"] = use{takes: anything}, use{takes: anything}
 			case "ticket.subject_changed":
 				m["event.current"] = use{takes: anything}
+			case "ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment":
+				for _, field := range []string{"event", "event.comment", "event.comment.attachment"} {
+					m[field] = use{takes: "o", required: true}
+				}
+				m["event.comment.attachment.id"] = id
+				for _, field := range []string{"filename", "content_type", "content_url"} {
+					m["event.comment.attachment."+field] = text
+				}
+				m["event.comment.attachment.is_public"] = use{takes: "b"}
+				if name == "ticket.attachment_linked_to_comment" {
+					m["detail.actor_id"] = maybeID
+				}
+			case "ticket.comment_redacted":
+				m["event"], m["event.comment"], m["event.comment.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
+			case "messaging_ticket.message_added":
+				m["event"], m["event.message"], m["event.message.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
+				m["event.message.body"], m["event.actor"], m["event.actor.id"] = text, object, maybeID
+				m["event.actor.type"], m["event.actor.name"] = text, text
 			}
 		}
-
 	},
 })
 
@@ -247,6 +265,87 @@ func TestZendeskTicketFields(t *testing.T) {
 			if err == nil {
 				if e := got.Events[0]; e.Title != tc.title || !cmp.Equal(e.Tags, tc.tags) {
 					t.Errorf("title %q, tags %#v", e.Title, e.Tags)
+				}
+			}
+		})
+	}
+}
+
+func TestZendeskMessages(t *testing.T) {
+	for _, tc := range []struct {
+		name, actor string
+		want        conversation.Author
+		subjects    []conversation.Subject
+		agents      []string
+	}{
+		{"a visitor's", `{"id":"4","name":"Ana","type":"end_user"}`, conversation.Author{Role: "visitor", Name: "Ana"}, []conversation.Subject{{Name: "Ana", VisitorID: "4"}}, nil},
+		{"a visitor's of whom nothing is known", `{"id":"0","type":"end_user"}`, conversation.Author{Role: "visitor"}, nil, nil},
+		{"an agent's", `{"id":2,"name":"Jo","type":"agent"}`, conversation.Author{Role: "agent", Name: "Jo"}, nil, []string{"2"}},
+		{"the bot's", `{"id":"zd:answerBot","name":"Helper","type":"system"}`, conversation.Author{Role: "bot", Name: "Helper"}, nil, nil},
+		{"a trigger's", `{"id":"7","name":"Away","type":"trigger"}`, conversation.Author{Role: "bot", Name: "Away"}, nil, nil},
+		{"of a new type", `{"id":"4","name":"Ana","type":"guest"}`, conversation.Author{Role: "system"}, nil, nil},
+		{"nobody's", `null`, conversation.Author{Role: "system"}, nil, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "zendesk", strings.Replace(zendeskBody("ticket.x", "", `"actor":`+tc.actor+`,"message":{"id":"67ab","body":"x"}`),
+				"ticket.x", "messaging_ticket.message_added", 1))
+			if diff := cmp.Diff([]conversation.Entry{{ID: "67ab", Time: e.Time, Author: tc.want, Text: "x"}}, e.Entries); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]any{tc.subjects, tc.agents}, []any{e.Subjects, e.AgentIDs}); diff != "" {
+				t.Errorf("people (-want +got):\n%s", diff)
+			}
+			if e.Kind != retention.Ticket || e.Conversation != "7714" {
+				t.Errorf("%s %s, of which the ticket would be another record", e.Kind, e.Conversation)
+			}
+		})
+	}
+}
+
+func TestZendeskFiles(t *testing.T) {
+	const file = `"comment":{"id":"9","attachment":{"id":"91","filename":"a/b.png","content_type":"image/png","content_url":"%s","is_public":%t}}`
+	for _, tc := range []struct {
+		name, detail, url string
+		public            bool
+		want              conversation.Entry
+	}{
+		{"the requester's", `"requester_id":"4","actor_id":"4"`, "https://x.zendesk.com/attachments/token/t/?name=b.png", true, conversation.Entry{Author: conversation.Author{Role: "visitor"},
+			Attachments: []conversation.Attachment{{Name: "b.png", Type: "image/png", URL: "https://x.zendesk.com/attachments/token/t/?name=b.png"}}}},
+		{"somebody's, among agents", `"requester_id":"4","actor_id":"2"`, "http://x.zendesk.com/b.png", false, conversation.Entry{Author: conversation.Author{Role: "system"}, Private: true,
+			Attachments: []conversation.Attachment{{Name: "b.png", Type: "image/png"}}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := one(t, "zendesk", zendeskBody("ticket.attachment_linked_to_comment", tc.detail, fmt.Sprintf(file, tc.url, tc.public)))
+			tc.want.ID, tc.want.Time = "attachment/91", e.Time
+			if diff := cmp.Diff([]conversation.Entry{tc.want}, e.Entries); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestZendeskRedactions(t *testing.T) {
+	for _, tc := range []struct {
+		name, event, detail, comment string
+		want                         []string
+		err                          error
+	}{
+		{"a comment", "ticket.comment_redacted", `"description":"x"`, `"comment":{"id":9}`, []string{"9"}, nil},
+		{"the description", "ticket.comment_redacted", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9"}`, []string{"9", "description"}, nil},
+		{"a file", "ticket.attachment_redacted_from_comment", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9","attachment":{"id":"91"}}`, []string{"attachment/91"}, nil},
+		{"nothing", "ticket.comment_redacted", ``, ``, nil, source.ErrMissing},
+		{"no file", "ticket.attachment_redacted_from_comment", ``, `"comment":{"id":"9"}`, nil, source.ErrMissing},
+		{"a file without id", "ticket.attachment_redacted_from_comment", ``, `"comment":{"id":"9","attachment":{}}`, nil, source.ErrMissing},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := adapt(t, "zendesk", []byte(zendeskBody(tc.event, tc.detail, tc.comment)))
+			checkOutcome(t, "zendesk", got, err)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if err == nil {
+				if diff := cmp.Diff(tc.want, got.Events[0].Redacted); diff != "" || got.Events[0].Entries != nil {
+					t.Errorf("(-want +got):\n%s", diff)
 				}
 			}
 		})

@@ -203,6 +203,14 @@ func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...
 	return joined, err
 }
 
+// Settles are the kinds of records that a conversation of a kind settles as: itself and, unless it is an article, its fact.
+func Settles(kind retention.Kind) []retention.Kind {
+	if kind == retention.Article {
+		return []retention.Kind{kind}
+	}
+	return []retention.Kind{kind, retention.Fact}
+}
+
 // JoinCohortsOfNew is JoinCohorts for a conversation of which there must be no life yet; known says that there is one. It
 // costs no request more.
 func (ses *Session) JoinCohortsOfNew(ctx context.Context, record string, anchor time.Time, kinds ...retention.Kind) (joined map[retention.Kind]Cohort, known bool, err error) {

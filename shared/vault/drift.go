@@ -42,7 +42,7 @@ func (ses *Session) Drift(ctx context.Context, kind retention.Kind) (Drift, erro
 		// What an earlier policy ended has the end of its day for its time, which may be long before that policy was in force.
 		d.OverdueSeconds = max(d.OverdueSeconds, int64(now.Sub(Latest(at, ses.Policy.At)).Seconds()))
 	}
-	if kind != retention.Fact {
+	if !kind.ByDay() {
 		if err := ses.openDrift(ctx, kind, cohorts, due); err != nil {
 			return d, err
 		}
@@ -51,11 +51,11 @@ func (ses *Session) Drift(ctx context.Context, kind retention.Kind) (Drift, erro
 		if !c.Destroyed() && !cohorts.policy.Closed(now) && now.Before(c.Cohort.Expires(ses.Policy.Keeps(kind))) {
 			first(&d.KeepsFrom, c.Start)
 		}
-		if kind == retention.Fact {
+		if kind.ByDay() {
 			if !c.Destroyed() && !cohorts.Over(c.Cohort, now) {
 				first(&d.OldestReadable, c.Start)
 			}
-			left, err := ses.anyFact(ctx, c)
+			left, err := ses.anyOfDay(ctx, c)
 			if err != nil {
 				return d, err
 			}
@@ -125,11 +125,11 @@ func (ses *Session) openDrift(ctx context.Context, kind retention.Kind, cohorts 
 	return nil
 }
 
-func (ses *Session) anyFact(ctx context.Context, c Cohort) (bool, error) {
+func (ses *Session) anyOfDay(ctx context.Context, c Cohort) (bool, error) {
 	out, err := ses.store.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &ses.store.Tables.Records, Limit: aws.Int32(1), ProjectionExpression: aws.String("pk, sk"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(FactPartition(ses.Account, c.ID))},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(DayPartition(ses.Account, c.Kind, c.ID))},
 	})
 	if err != nil {
 		return false, err

@@ -8,9 +8,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
-	"github.com/supportvault/supportvault/shared/keyring"
 	"github.com/supportvault/supportvault/shared/retention"
-	"github.com/supportvault/supportvault/shared/seal"
 )
 
 // Fact is what survives of a conversation for reporting; nothing in it identifies a visitor.
@@ -67,22 +65,10 @@ func (ses *Session) PutFact(ctx context.Context, r Row, t conversation.Transcrip
 	if c.ID == "" {
 		return "", ses.deleteFact(ctx, r, "")
 	}
-	key, err := ses.cohortKey(c)
+	item, err := ses.sealOfDay(c, ses.Index.FactID(r.ID, r.Incarnation), ses.fact(t))
 	if err != nil {
 		return "", err
 	}
-	plain, err := Marshal(ses.fact(t))
-	if err != nil {
-		return "", err
-	}
-	id := ses.Index.FactID(r.ID, r.Incarnation)
-	record := keyring.Record{Account: ses.Account, Kind: retention.Fact, ID: id, Incarnation: 1}
-	sealed, err := seal.Seal(keyring.FactKey(key, record), sealContext(record), plain)
-	if err != nil {
-		return "", err
-	}
-	item := attr.Key(FactPartition(ses.Account, c.ID), id)
-	item["body"], item["ttl"] = attr.B(sealed), attr.N(ses.garbage(retention.Fact, c.Start))
 	item["generation"] = attr.N(r.Generation)
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Records, Item: item,
@@ -103,6 +89,6 @@ func (ses *Session) deleteFact(ctx context.Context, r Row, kept string) error {
 	if r.FactCohort == "" || r.FactCohort == kept {
 		return nil
 	}
-	old := attr.Key(FactPartition(ses.Account, r.FactCohort), ses.Index.FactID(r.ID, r.Incarnation))
+	old := attr.Key(DayPartition(ses.Account, retention.Fact, r.FactCohort), ses.Index.FactID(r.ID, r.Incarnation))
 	return ses.store.DeleteAll(ctx, ses.store.Tables.Records, []attr.Item{old})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/keyring"
-	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/seal"
 )
 
@@ -66,19 +65,19 @@ func (ses *Session) Fetch(ctx context.Context, places []Place) ([]Fetched, error
 	return all, nil
 }
 
-// SealedFact is a fact as its item has it.
-type SealedFact struct {
+// SealedItem is a record of a kind that goes by the day, as its item has it.
+type SealedItem struct {
 	ID   string
 	body []byte
 }
 
 // Size is its length in bytes.
-func (f SealedFact) Size() int { return len(f.body) }
+func (s SealedItem) Size() int { return len(s.body) }
 
-// Facts hands out the sealed facts of a cohort, those behind an id if there is one, until the function answers false. Page is
-// how many are read at a time; zero is a megabyte.
-func (ses *Session) Facts(ctx context.Context, c Cohort, after string, page int32, each func(SealedFact) (bool, error)) error {
-	pk := FactPartition(ses.Account, c.ID)
+// OfDay hands out what is sealed in a cohort of a kind that goes by the day, behind an id if there is one, until the function
+// answers false. Page is how many are read at a time; zero is a megabyte.
+func (ses *Session) OfDay(ctx context.Context, c Cohort, after string, page int32, each func(SealedItem) (bool, error)) error {
+	pk := DayPartition(ses.Account, c.Kind, c.ID)
 	in := &dynamodb.QueryInput{
 		TableName: &ses.store.Tables.Records, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -91,24 +90,44 @@ func (ses *Session) Facts(ctx context.Context, c Cohort, after string, page int3
 		in.ExclusiveStartKey = attr.Key(pk, after)
 	}
 	return ses.store.Query(ctx, in, func(item attr.Item) (bool, error) {
-		return each(SealedFact{attr.GetS(item, "sk"), attr.GetB(item, "body")})
+		return each(SealedItem{attr.GetS(item, "sk"), attr.GetB(item, "body")})
 	})
 }
 
-// FactOpener opens the facts of one cohort; ErrUnreadable where its key is gone.
-func (ses *Session) FactOpener(c Cohort) (func(SealedFact) (Fact, error), error) {
+// DayOpener opens what is sealed in one cohort into v; ErrUnreadable where its key is gone.
+func (ses *Session) DayOpener(c Cohort) (open func(s SealedItem, v any) error, err error) {
 	key, err := ses.cohortKey(c)
 	if err != nil {
 		return nil, err
 	}
-	return func(s SealedFact) (f Fact, err error) {
-		record := keyring.Record{Account: ses.Account, Kind: retention.Fact, ID: s.ID, Incarnation: 1}
-		plain, err := seal.Open(keyring.FactKey(key, record), sealContext(record), s.body)
+	return func(s SealedItem, v any) error {
+		record := keyring.Record{Account: ses.Account, Kind: c.Kind, ID: s.ID, Incarnation: 1}
+		plain, err := seal.Open(keyring.DayKey(key, record), sealContext(record), s.body)
 		if err != nil {
-			return f, fmt.Errorf("%w: open fact: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: open %s: %w", ErrDamaged, c.Kind, err)
 		}
-		return f, Unmarshal(plain, &f)
+		return Unmarshal(plain, v)
 	}, nil
+}
+
+// sealOfDay is an item of a cohort of a kind that goes by the day.
+func (ses *Session) sealOfDay(c Cohort, id string, v any) (attr.Item, error) {
+	key, err := ses.cohortKey(c)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	record := keyring.Record{Account: ses.Account, Kind: c.Kind, ID: id, Incarnation: 1}
+	sealed, err := seal.Seal(keyring.DayKey(key, record), sealContext(record), plain)
+	if err != nil {
+		return nil, err
+	}
+	item := attr.Key(DayPartition(ses.Account, c.Kind, c.ID), id)
+	item["body"], item["ttl"] = attr.B(sealed), attr.N(ses.garbage(c.Kind, c.Start))
+	return item, nil
 }
 
 // PolicyVersions are the rows of versions of the account's policy, from one to another, the first one first.

@@ -58,7 +58,8 @@ func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
 func (ses *Session) Stands(r *Row, t conversation.Transcript) {
 	r.SettledAt, r.Marks, r.Completes, r.Delivered = ses.Now(), ses.Marks(t), time.Time{}, time.Time{}
 	switch {
-	case t.Kind == retention.Chat, t.Status == conversation.StatusClosed:
+	case t.Kind == retention.Chat, t.Kind == retention.Call && t.Ended(), t.Status == conversation.StatusClosed,
+		t.Status == conversation.StatusWithdrawn:
 		r.Completes = r.SettledAt
 	case t.Status == conversation.StatusSolved:
 		r.Completes = Latest(r.SettledAt, t.Said.Status.Add(retention.SolvedWait))

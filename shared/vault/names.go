@@ -56,8 +56,10 @@ func duePartition(account string) string { return account + "#due#" }
 // SubjectPartition is the partition of the pointers from one person.
 func SubjectPartition(account, blind string) string { return account + "#subject#" + blind }
 
-// FactPartition is the partition of the facts of one cohort.
-func FactPartition(account, cohort string) string { return account + "#fact#" + cohort + "#" }
+// DayPartition is the partition of a cohort of a kind that goes by the day.
+func DayPartition(account string, kind retention.Kind, cohort string) string {
+	return account + "#" + string(kind) + "#" + cohort + "#"
+}
 
 // OpenListing is the index partition of an account's open conversations of a kind.
 func OpenListing(account string, kind retention.Kind) string {

@@ -253,7 +253,7 @@ func TestNamesEndWhereTheyShould(t *testing.T) {
 	for _, tc := range []struct{ name, got, want string }{
 		{"the items of a conversation", vault.RecordPartition("demo", someRecord), "demo#" + someRecord},
 		{"the pointers from a person", vault.SubjectPartition("demo", someRecord), "demo#subject#" + someRecord},
-		{"the facts of a cohort", vault.FactPartition("demo", "2026-11-21"), "demo#fact#2026-11-21#"},
+		{"the facts of a cohort", vault.DayPartition("demo", retention.Fact, "2026-11-21"), "demo#fact#2026-11-21#"},
 		{"open conversations", vault.OpenListing("demo", retention.Chat), "demo#open#chat#"},
 		{"a cohort's conversations", vault.CohortListing("demo", retention.Chat, "2026-11-21", 3), "demo#chat#2026-11-21#3#"},
 		{"an object of a conversation", vault.BodyObject("demo", someRecord, "entry#0001#000000000001#e"), "bodies/demo/" + someRecord + "/entry/0001/000000000001/e"},

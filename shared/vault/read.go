@@ -158,7 +158,7 @@ func (c Conversation) View() conversation.View {
 	if c.State == Settled {
 		at := conversation.At(c.SettledAt)
 		v.State, v.SettledAt = conversation.Settled, &at
-		if v.EndedAt == nil { // it went idle: the last that anybody wrote was its end
+		if v.EndedAt == nil && v.Kind != retention.Article { // it went idle: the last that anybody wrote was its end
 			v.EndedAt = &c.Anchor
 		}
 	}

@@ -73,7 +73,7 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 		}
 	}
 	policy, wrapped, index := found[account.PolicyKey], found[accountRow], found[indexRow]
-	if policy == nil || wrapped == nil || index == nil || source != "" && found[account.SourceKey(source)] == nil {
+	if policy == nil || wrapped == nil || index == nil || source != "" && !account.HasSource(found[account.SourceKey(source)]) {
 		return nil, ErrNoAccount
 	}
 	ses := &Session{store: s, Account: id, opened: opened}
@@ -99,17 +99,27 @@ func (s *Store) Open(ctx context.Context, id, source string) (*Session, error) {
 		if ses.Secrets, err = account.LiveSecrets(b, s.Now()); err != nil {
 			return nil, err
 		}
-		if sealed := attr.GetB(found[account.SourceKey(source)], "settings"); len(sealed) > 0 {
-			b, err := ses.Key.Unwrap(account.SettingsPlace(id, source), sealed)
-			if err != nil {
-				return nil, err
-			}
-			if err := json.Unmarshal(b, &ses.Settings); err != nil {
-				return nil, fmt.Errorf("%w: settings of a source", account.ErrRow)
-			}
+		if ses.Settings, err = ReadSettings(ses.Key, source, found[account.SourceKey(source)]); err != nil {
+			return nil, err
 		}
 	}
 	return ses, nil
+}
+
+// ReadSettings reads what an account chose for a source from the source's row.
+func ReadSettings(key *keyring.Account, source string, row attr.Item) (settings account.SourceSettings, err error) {
+	sealed := attr.GetB(row, "settings")
+	if len(sealed) == 0 {
+		return settings, nil
+	}
+	b, err := key.Unwrap(account.SettingsPlace(key.ID(), source), sealed)
+	if err != nil {
+		return settings, err
+	}
+	if err := json.Unmarshal(b, &settings); err != nil {
+		return settings, fmt.Errorf("%w: settings of a source", account.ErrRow)
+	}
+	return settings, nil
 }
 
 // OpenPolicy opens an account without any key: enough to know what is past its time.

@@ -2,8 +2,6 @@ package vault
 
 import (
 	"context"
-
-	"github.com/supportvault/supportvault/shared/retention"
 )
 
 // Tally is how many records there are and how many sealed bytes they have.
@@ -13,10 +11,10 @@ type Tally struct {
 }
 
 // Tally counts what is settled in a cohort, without reading any of it: conversations by the index, which follows the table
-// within moments and knows how large they are, facts by their items.
+// within moments and knows how large they are, what goes by the day by its items.
 func (ses *Session) Tally(ctx context.Context, c Cohort) (t Tally, err error) {
-	if c.Kind == retention.Fact {
-		err = ses.Facts(ctx, c, "", 0, func(f SealedFact) (bool, error) {
+	if c.Kind.ByDay() {
+		err = ses.OfDay(ctx, c, "", 0, func(f SealedItem) (bool, error) {
 			t.Records, t.Bytes = t.Records+1, t.Bytes+int64(f.Size())
 			return true, nil
 		})

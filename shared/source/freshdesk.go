@@ -1,0 +1,225 @@
+package source
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/strictjson"
+)
+
+// freshdesk knows the webhooks of Freshdesk's automations: support.freshdesk.com, automations, trigger webhook. Their body is
+// freshdesk_webhook with the keys that the administrator chose, each a placeholder's name with "_" for ".". Understood are
+//
+//	ticket_id (needed), ticket_subject, ticket_status, ticket_tags, ticket_group_name, ticket_agent_name and _email
+//	ticket_requester_name, _email, _phone, or ticket_contact_… with _unique_external_id
+//	ticket_description                          the first message, of a delivery about the creation
+//	ticket_latest_public_comment, _private_…    what was said last, of a delivery about a reply or note; or conversation_body
+//	ticket_created_at, ticket_updated_at, conversation_created_at    times; conversation_requester, the requester's name
+//	triggered_event                             what happened: {ticket_action:created}, {note_type:private}, {status:{from:2,to:4}}
+//
+// and all others are passed over, custom fields among them. Of what nothing is told, such as a comment's id and mostly its time,
+// a hash of the text and the time of receipt stand in: two comments of the same words are one. A delivery is known by a hash of
+// its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys.
+//
+// Freshdesk's comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
+// assigned agent's and every note's an agent's, others are nobody's.
+var freshdesk = Adapter{
+	Verify: verifyFreshdesk, Adapt: adaptFreshdesk,
+	Setup: []string{
+		"In Freshdesk: Admin → Workflows → Automations. Make a rule on ticket creation, and one on ticket updates: status is changed, " +
+			"reply is sent, note is added, tag is added or removed.",
+		"Action of both: Trigger webhook, request type POST, URL: {url}",
+		"Requires authentication: any username, password {secret} — or the custom header X-Supportvault-Key: {secret}",
+		"Encoding JSON, content Simple: tick ticket ID, subject, status, tags, group name, agent name and email, requester name, " +
+			"email and phone, description, latest public comment, latest private comment, triggered event.",
+	},
+	Weak: "No signature: the secret is sent along, and nothing shows that the body is what Freshdesk sent.",
+}
+
+func verifyFreshdesk(d Delivery, secrets []string) error {
+	given, reason := header(d.Header, "X-Supportvault-Key")
+	if basic, err := header(d.Header, "Authorization"); err == nil && len(d.Header.Values("X-Supportvault-Key")) == 0 {
+		_, password, ok := (&http.Request{Header: http.Header{"Authorization": {basic}}}).BasicAuth()
+		if given, reason = password, nil; !ok {
+			reason = errMalformed
+		}
+	}
+	err := presented(secrets, given)
+	if reason = cmp.Or(reason, err); reason != nil {
+		return ErrSignature.Because(reason)
+	}
+	return nil
+}
+
+// freshdeskTicket reads keys of any body; its error is the first that there was.
+type freshdeskTicket struct {
+	fields map[string]jsontext.Value
+	d      Delivery
+	err    error
+}
+
+// text is the first of the keys that says something: a text, or a number as it stands.
+func (t *freshdeskTicket) text(keys ...string) string {
+	for _, key := range keys {
+		raw := t.fields[key]
+		text, isText := unquoted(raw)
+		switch {
+		case !given(raw):
+		case raw.Kind() == '0':
+			return string(raw)
+		case !isText:
+			t.err = cmp.Or(t.err, error(strictjson.ErrShape))
+		case strings.TrimSpace(text) != "":
+			return text
+		}
+	}
+	return ""
+}
+
+// time is that of a key, or of the receipt: administrators write times in many forms.
+func (t *freshdeskTicket) time(key string) conversation.Time {
+	at, err := parseTime(t.fields[key], t.d.Received)
+	if errors.Is(err, ErrTime) {
+		t.err = cmp.Or(t.err, err)
+	}
+	if err != nil {
+		return conversation.At(t.d.Received)
+	}
+	return at
+}
+
+func adaptFreshdesk(d Delivery) (Adapted, error) {
+	var body struct {
+		Fields map[string]jsontext.Value `json:"freshdesk_webhook"`
+	}
+	if err := strictjson.Unmarshal(d.Body, &body); err != nil {
+		return Adapted{}, err
+	}
+	t := &freshdeskTicket{fields: body.Fields, d: d}
+	e := conversation.Event{
+		Kind: retention.Ticket, Received: conversation.At(d.Received), Title: t.text("ticket_subject"),
+		Department: t.text("ticket_group_name"),
+	}
+	id, err := parseID(body.Fields["ticket_id"])
+	if err == nil && strings.HasPrefix(id, "{{") {
+		err = strictjson.ErrShape // a placeholder that nobody filled: a template is being tried out
+	}
+	if err != nil {
+		return Adapted{}, err
+	}
+	e.Conversation = id
+	subject := conversation.Subject{
+		Name:  t.text("ticket_requester_name", "ticket_contact_name", "conversation_requester"),
+		Email: t.text("ticket_requester_email", "ticket_contact_email"),
+		Phone: t.text("ticket_requester_phone", "ticket_contact_phone"),
+	}
+	if e.Tags, err = tagList(body.Fields["ticket_tags"]); err != nil {
+		return Adapted{}, err
+	}
+	if subject.CustomID = t.text("ticket_contact_unique_external_id"); len(subject.CustomID) > maxID {
+		return Adapted{}, ErrIDTooLong
+	}
+	addSubject(&e, subject)
+	agent := t.text("ticket_agent_name")
+	addAgent(&e, cmp.Or(t.text("ticket_agent_email"), agent))
+
+	happened := strings.ToLower(t.text("triggered_event"))
+	name := freshdeskName(happened)
+	switch name {
+	case "created":
+		e.Time = t.time("ticket_created_at")
+		if text := plainText(t.text("ticket_description")); text != "" {
+			author := conversation.Author{Role: conversation.Visitor, Name: subject.Name}
+			e.Entries = []conversation.Entry{{ID: "description", Time: e.Time, Author: author, Text: text}}
+		}
+	case "comment", "unsaid":
+		e.Time = t.time("conversation_created_at")
+		private := strings.Contains(happened, "private")
+		if !private {
+			t.comment(&e, subject.Name, agent, happened, "ticket_latest_public_comment", "conversation_body")
+		}
+		if private || name == "unsaid" {
+			t.comment(&e, subject.Name, agent, "private", "ticket_latest_private_comment")
+		}
+	default:
+		e.Time = t.time("ticket_updated_at")
+	}
+	if name != "changed" && !strings.Contains(happened, "private") {
+		// What else is changed of a ticket that is over does not end it anew.
+		e.Status = freshdeskStatus(t.text("ticket_status"))
+		e.Ended = ends(e.Status)
+		e.Reopened = goesOn(e.Status) && name != "created" && !strings.Contains(happened, "from:2") && !strings.Contains(happened, "from:3")
+	}
+	e.ID = name + "/" + bodyHash(d)
+	if t.err != nil {
+		return Adapted{}, t.err
+	}
+	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
+}
+
+// freshdeskName is of what a delivery tells: the creation, a comment, the status, another change, or it does not say.
+func freshdeskName(happened string) string {
+	has := func(word string) bool { return strings.Contains(happened, word) }
+	switch {
+	case happened == "":
+		return "unsaid"
+	case has("created"):
+		return "created"
+	case has("note"), has("reply"), has("comment"):
+		return "comment"
+	case has("status"):
+		return "status"
+	}
+	return "changed"
+}
+
+// comment adds what was said last, "NAME : TEXT" with markup.
+func (t *freshdeskTicket) comment(e *conversation.Event, requester, agent, happened string, keys ...string) {
+	said := t.text(keys...)
+	if said == "" {
+		return
+	}
+	sum := sha256.Sum256([]byte(said))
+	name, text, found := strings.Cut(said, " : ")
+	if name = strings.TrimSpace(name); !found || len(name) > longestName || strings.ContainsAny(name, "<>\n") {
+		name, text = "", said
+	}
+	entry := conversation.Entry{
+		ID: "comment/" + hex.EncodeToString(sum[:16]), Time: e.Time, Text: plainText(text), Private: happened == "private",
+	}
+	switch {
+	case entry.Private, name != "" && name == agent:
+		entry.Author = conversation.Author{Role: conversation.Agent, Name: name}
+	case name != "" && name == requester, name == "" && strings.Contains(happened, "customer"):
+		entry.Author = conversation.Author{Role: conversation.Visitor, Name: requester}
+	default:
+		entry.Author.Role = conversation.System // it may be a visitor whose name is not to be kept
+	}
+	e.Entries = append(e.Entries, entry)
+}
+
+// longestName is how many bytes may stand before the text of a comment as a name.
+const longestName = 100
+
+// freshdeskStatus reads the statuses that every Freshdesk has, by name or number, and none of those that were added.
+func freshdeskStatus(text string) conversation.Status {
+	switch strings.ToLower(text) {
+	case "open", "2":
+		return conversation.StatusOpen
+	case "pending", "waiting on customer", "waiting on third party", "3", "6", "7":
+		return conversation.StatusPending
+	case "resolved", "4":
+		return conversation.StatusSolved
+	case "closed", "5":
+		return conversation.StatusClosed
+	}
+	return ""
+}

@@ -1,0 +1,98 @@
+package vault
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
+)
+
+// Visit is what was told of a visit at once. What is told of it later is another item beside it, so that nobody has to read what
+// is there; a reader puts them together.
+type Visit struct {
+	Source    string            `json:"source"`
+	StartedAt conversation.Time `json:"startedAt"`
+	EndedAt   conversation.Time `json:"endedAt"`
+	conversation.Visit
+}
+
+// visitWriters is how many visits of a delivery are written at a time.
+const visitWriters = 8
+
+// PutVisits writes visits, each into the cohort of its time. What comes twice is written twice, to the same place. A day that is
+// over takes none.
+func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) error {
+	days := map[string]Cohort{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(visitWriters)
+	for _, e := range events {
+		day := retention.CohortOf(e.Time.Time, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
+		cohort, known := days[day]
+		if !known {
+			joined, err := ses.JoinCohorts(ctx, e.Time.Time, retention.Visit)
+			if err != nil {
+				_ = group.Wait()
+				return err
+			}
+			cohort = joined[retention.Visit]
+			days[day] = cohort
+		}
+		if cohort.ID == "" {
+			continue
+		}
+		group.Go(func() error { return ses.putVisit(ctx, e, cohort) })
+	}
+	return group.Wait()
+}
+
+func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort) error {
+	v := Visit{Source: e.Source, StartedAt: e.Time, EndedAt: e.Time, Visit: *e.Visit}
+	for _, p := range v.Pages {
+		if p.Time.Before(v.StartedAt.Time) {
+			v.StartedAt = p.Time
+		}
+		if p.Time.After(v.EndedAt.Time) {
+			v.EndedAt = p.Time
+		}
+	}
+	record := ses.Index.RecordID(e.Source, retention.Visit, e.Conversation)
+	item, err := ses.sealOfDay(c, record+"-"+ses.Index.EntryID(record, e.ID), v)
+	if err != nil {
+		return err
+	}
+	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(ses.store.Tables.Records), Item: item})
+	return err
+}
+
+// Join is two parts of one visit as one.
+func (v Visit) Join(o Visit) Visit {
+	if o.StartedAt.Before(v.StartedAt.Time) {
+		v.StartedAt, v.Referrer = o.StartedAt, o.Referrer // what led to the first page led to the visit
+	}
+	if o.EndedAt.After(v.EndedAt.Time) {
+		v.EndedAt = o.EndedAt
+	}
+	if v.VisitorID == "" {
+		v.VisitorID = o.VisitorID
+	}
+	v.Pages = slices.Concat(v.Pages, o.Pages)
+	slices.SortFunc(v.Pages, func(a, b conversation.Page) int { return a.Time.Compare(b.Time.Time) })
+	v.Pages = slices.CompactFunc(v.Pages, func(a, b conversation.Page) bool { return a == b })
+	return v
+}
+
+// VisitOf is the id of the visit of which an item is a part.
+func VisitOf(item string) string {
+	if len(item) > recordLength {
+		return item[:recordLength]
+	}
+	return item
+}
+
+// recordLength is how long the ids of records are.
+const recordLength = 32
