@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -1062,5 +1063,55 @@ func TestUploadsThatAreRefused(t *testing.T) {
 	req.PathParameters["account"] = "other"
 	if res, err := r.attach.HTTP(t.Context(), req); err != nil || res.StatusCode != 401 {
 		t.Errorf("with another account's token: %d %v", res.StatusCode, err)
+	}
+}
+
+// A file that its sender took back cannot be read from then on, and goes when its conversation settles.
+func TestFileThatIsTakenBack(t *testing.T) {
+	for _, fetched := range []string{"before", "never"} {
+		t.Run("fetched "+fetched, func(t *testing.T) {
+			r := inMemory()
+			demo := r.account(t, admin.Request{Account: "demo"})
+			r.web.serve("ferry.zendesk.com", func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, "%PDF-1.7\n")
+			})
+			sample := func(name string) []byte {
+				body, err := os.ReadFile("../events/ingest/ok-zendesk-" + name + ".json")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return body
+			}
+			r.mustPost(t, demo, "zendesk", sample("attachment"))
+			refs := r.queues.takeAttaching()
+			if len(refs) != 1 {
+				t.Fatalf("%d files", len(refs))
+			}
+			id := vault.ID(refs[0].Record, 1)
+			if fetched == "before" {
+				if err := r.attach.Get(t.Context(), refs[0]); err != nil {
+					t.Fatal(err)
+				}
+				if res, body := r.file(t, demo, id, refs[0].File, ""); res.StatusCode != 200 || string(body) != "%PDF-1.7\n" {
+					t.Fatalf("%d %s", res.StatusCode, body)
+				}
+			}
+			r.mustPost(t, demo, "zendesk", []byte(strings.ReplaceAll(string(sample("attachment-redacted")), "41990000000304", "41990000000302")))
+			r.fileHidden(t, demo, id, refs[0].File, "taken back")
+			r.Clock.Advance(31 * 24 * time.Hour)
+			if _, err := r.settle.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.settleAll(t)
+			if left := r.filesLeft(t); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+			if err := r.attach.Get(t.Context(), refs[0]); err != nil {
+				t.Error(err)
+			}
+			if left := r.filesLeft(t); len(left) != 0 {
+				t.Errorf("left after a message that came late: %v", left)
+			}
+		})
 	}
 }

@@ -172,7 +172,7 @@ func (d *desk) wants(ctx context.Context, w Wanted) (next account.Policy, err er
 		if next.Unstored[kind] = !stored; stored {
 			delete(next.Unstored, kind)
 			if !slices.Contains(retention.Storable(), kind) {
-				return next, impossible("What is stored are chats, tickets, facts and attachments.")
+				return next, impossible("What is stored are chats, tickets, calls, articles, visits, facts and attachments.")
 			}
 		}
 	}

@@ -199,7 +199,7 @@ func (g getting) seal(body io.Reader, said string) (_ got, why conversation.File
 }
 
 // keep writes the object, then that it is there. A conversation that was destroyed meanwhile takes it along: its key went before its
-// objects were deleted, so whoever still sees the key has put the object before.
+// objects were deleted, so whoever still sees the key has put the object before. So does an entry that was taken back.
 func (g getting) keep(ctx context.Context, f got) error {
 	object := vault.FileObject(g.file.Reference)
 	if err := g.Store.Objects.Put(ctx, object, f.object); err != nil {
@@ -214,7 +214,11 @@ func (g getting) keep(ctx context.Context, f got) error {
 	if err != nil {
 		return err
 	}
-	if !ok || now.State == vault.Destroyed {
+	_, wanted, err := g.Store.File(ctx, g.file.Reference)
+	if err != nil {
+		return err
+	}
+	if !ok || now.State == vault.Destroyed || !wanted {
 		return g.Store.Objects.Delete(ctx, object)
 	}
 	slog.InfoContext(ctx, "stored", slog.String("file", g.file.Reference.File), slog.Int("attempts", g.file.Attempts))

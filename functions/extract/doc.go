@@ -16,7 +16,8 @@
 //
 //	chats.ndjson    chats.csv    chat-entries.csv     a conversation a line, as the API answers it, with its entries;
 //	tickets.ndjson  tickets.csv  ticket-entries.csv   a conversation a row, without them; an entry a row
-//	chat-attachments.tar  ticket-attachments.tar      the files that are stored, as <conversation>/<attachment>-<name>
+//	chat-attachments.tar  ticket-attachments.tar      the files that are stored, as <conversation>/<attachment>-<name>;
+//	                                                  of calls and articles too
 //	facts.ndjson    facts.csv                         a fact a line or row
 //	policies.ndjson                                   every version of the policy
 //	audit.ndjson                                      every audit entry

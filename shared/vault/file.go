@@ -332,6 +332,42 @@ func (s *Store) DropFile(ctx context.Context, f File) error {
 	return s.deleteDue(ctx, f.Reference, f.Due)
 }
 
+// mostPlaces is how many attachments of an entry are looked for, more than any sender may give one.
+const mostPlaces = 256
+
+// DropRedacted deletes the files of entries that their sender took back: those never come again.
+func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Transcript) error {
+	if len(t.Said.Redacted) == 0 || len(r.files) == 0 {
+		return nil
+	}
+	files, err := ses.store.files(ctx, r, "pk, sk, #state, due")
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	redacted := map[string]bool{}
+	for _, entry := range t.Said.Redacted {
+		for place := range mostPlaces {
+			redacted[ses.Index.FileID(r.ID, entry, place)] = true
+		}
+	}
+	for _, f := range files {
+		if !redacted[f.Reference.File] {
+			continue
+		}
+		if err := ses.store.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
+			return err
+		}
+		keys := []attr.Item{f.key}
+		if !f.Due.IsZero() {
+			keys = append(keys, dueKey(f.Reference, f.Due))
+		}
+		if err := ses.store.DeleteAll(ctx, ses.store.Tables.Records, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DueFiles hands out the files of an account that are due, until the function answers false. A due row that leads to no such file
 // is deleted.
 func (s *Store) DueFiles(ctx context.Context, account string, each func(FileReference) (bool, error)) error {
