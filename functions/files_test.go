@@ -166,22 +166,13 @@ func (r *road) sweepFiles(t testing.TB) int {
 // allow lets files of a source be fetched from hosts.
 func (r *road) allow(t testing.TB, a admin.Created, source string, hosts ...string) {
 	t.Helper()
-	ses, err := r.Open(context.Background(), a.Account, "")
+	body, err := json.Marshal(account.SourceSettings{Hosts: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := json.Marshal(account.SourceSettings{Hosts: hosts})
-	if err != nil {
-		t.Fatal(err)
+	if code := r.askedOf(t, a, "PUT sources/{source}", map[string]string{"source": source}, string(body), nil); code != "" {
+		t.Fatalf("hosts: %s", code)
 	}
-	for _, item := range r.Items(t, r.Tables.Control) {
-		if attr.GetS(item, "pk") == account.Partition(a.Account) && attr.GetS(item, "sk") == account.SourceKey(source) {
-			item["settings"] = attr.B(ses.Key.Wrap(account.SettingsPlace(a.Account, source), b))
-			r.put(t, r.Tables.Control, item)
-			return
-		}
-	}
-	t.Fatalf("no source %s", source)
 }
 
 // withFiles is a message of a chat with attachments.
