@@ -65,6 +65,7 @@ func TestBench(t *testing.T) {
 		measure func(*testing.T) []row
 	}{
 		{"the ingest path", benchIngest}, {"write units", benchUnits}, {"KMS calls", benchKMS}, {"starts", benchStarts}, {"extract", benchExtract},
+		{"adapters", benchSources},
 		{"retention", benchRetention},
 	} {
 		if only := os.Getenv("BENCH_ONLY"); only != "" && !strings.Contains(part.name, only) {

@@ -128,6 +128,7 @@ func TestStoreRefusalsTellNothing(t *testing.T) {
 func TestStoreBadInput(t *testing.T) {
 	r := newRoad(t)
 	demo := r.account(t, admin.Request{Account: "demo"})
+	r.nameSite(t, demo)
 	r.mustPost(t, demo, "chatwoot", wootMessage(7, 1, noon, "hello"))
 	before := r.unwritten(t)
 	type bad struct {
@@ -184,7 +185,7 @@ func TestStoreBadInput(t *testing.T) {
 		for _, coded := range []bool{false, true} {
 			req := r.signed(demo, c.source, []byte(c.body))
 			if coded {
-				req.Body, req.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(c.body)), true
+				req.Body, req.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(req.Body)), true
 			}
 			res, err := r.ingest.Webhook(context.Background(), req)
 			if err != nil {

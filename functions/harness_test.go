@@ -205,7 +205,7 @@ func (r *road) extracted(ctx context.Context, a admin.Created) (string, error) {
 func (r *road) ofConversations(answer extract.Answer) string {
 	var all strings.Builder
 	for _, f := range answer.Files {
-		if strings.HasSuffix(f.Name, ".ndjson") && (f.Kind == "chat" || f.Kind == "ticket") {
+		if strings.HasSuffix(f.Name, ".ndjson") && slices.Contains(retention.Conversations(), retention.Kind(f.Kind)) {
 			all.Write(r.files.Objects()[answer.Prefix+f.Name])
 		}
 	}

@@ -237,6 +237,14 @@ func (r *road) account(t testing.TB, req admin.Request) admin.Created {
 	return created
 }
 
+// nameSite lets the pages of the samples' site tell of visits.
+func (r *road) nameSite(t testing.TB, a admin.Created) {
+	t.Helper()
+	if code := r.askedOf(t, a, "PUT sources/{source}", map[string]string{"source": "beacon"}, `{"origins":["`+sourcetest.Origin+`"]}`, nil); code != "" {
+		t.Fatal(code)
+	}
+}
+
 // post sends a body as the source would and answers status and body.
 func (r *road) post(account admin.Created, source string, body []byte) (int, string) {
 	return r.postAs(context.Background(), account, source, body)

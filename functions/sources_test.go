@@ -157,7 +157,7 @@ func mappedSources(t *testing.T, r *road) {
 	if status != 200 || again.Secret == "" || again.Secret == made.Secret {
 		t.Errorf("made again: %d", status)
 	}
-	if status := posted(by(demo, "mapped-shop", "", `{}`, map[string]string{"x-vault-secret": again.Secret})); status != 202 {
+	if status := posted(by(demo, "mapped-shop", "", `{}`, map[string]string{"x-supportvault-key": again.Secret})); status != 202 {
 		t.Errorf("to what was made again: %d", status)
 	}
 	var acts []string

@@ -167,7 +167,7 @@ func (d *desk) sourceView(ctx context.Context, row attr.Item) (SourceView, error
 	}
 	for _, step := range adapter.Setup {
 		view.Setup = append(view.Setup, strings.NewReplacer("{url}", view.Path, "{secret}", "(shown when it was made)",
-			"{script}", "/v1/beacon.js", "{account}", d.ses.Account).Replace(step))
+			"{script}", "/v1/beacon.js", "{account}", d.ses.Account, "{source}", name).Replace(step))
 	}
 	h, err := health.Read(ctx, d.Store.DB, d.Store.Tables.Control, d.ses.Account, name, d.ses.Now())
 	if err != nil {
@@ -311,7 +311,7 @@ func (d *desk) changeSource(ctx context.Context, row attr.Item, name string, cha
 func (d *desk) rotateSource(ctx context.Context) (int, any, error) {
 	name := d.req.PathParameters["source"]
 	var given struct {
-		Secret string `json:"secret"`
+		Secret *string `json:"secret"` // without one, it is made here
 	}
 	if d.req.Body != "" {
 		if err := d.strict(&given); err != nil {
@@ -321,13 +321,16 @@ func (d *desk) rotateSource(ctx context.Context) (int, any, error) {
 	if _, err := d.sourceRow(ctx, name); err != nil {
 		return 0, nil, err
 	}
-	if given.Secret != "" && !source.ValidSecret(name, given.Secret) {
-		return 0, nil, ErrSecret
+	wanted := ""
+	if given.Secret != nil {
+		if wanted = *given.Secret; !source.ValidSecret(name, wanted) {
+			return 0, nil, ErrSecret
+		}
 	}
 	if err := d.audit(ctx, "source.rotate", name, 0); err != nil {
 		return 0, nil, err
 	}
-	rotated, err := d.Rotate(ctx, Request{Account: d.ses.Account, Source: name, Secret: given.Secret})
+	rotated, err := d.Rotate(ctx, Request{Account: d.ses.Account, Source: name, Secret: wanted})
 	if errors.Is(err, ErrMissing) { // it was taken away meanwhile
 		err = ErrNoSource
 	}

@@ -69,9 +69,9 @@ func (h *Handler) Webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	return edge.HTTP(ctx, req, h.webhook), nil
 }
 
-// address answers the same for every account, of which it looks at nothing.
+// address answers the same for every account that there can be, and looks at none.
 func address(_ context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	if _, ok := source.Lookup(req.PathParameters["source"]); !ok {
+	if _, ok := source.Lookup(req.PathParameters["source"]); !ok || !account.ValidID(req.PathParameters["account"]) {
 		return 0, nil, ErrSource
 	}
 	return http.StatusOK, struct{}{}, nil
@@ -126,7 +126,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		return 0, nil, err
 	}
 	h.counted(ctx, h.Health.Accepted(ctx, ses.Account, from, adapted.Name, answer.Accepted == 0 && answer.Duplicates > 0))
-	slog.InfoContext(ctx, "delivery", slog.String("source", from), slog.String("type", adapted.Name), slog.Int("accepted", answer.Accepted),
+	slog.InfoContext(ctx, "delivery", slog.String("source", source.Sender(from)), slog.String("type", adapted.Name), slog.Int("accepted", answer.Accepted),
 		slog.Int("duplicates", answer.Duplicates), slog.Int("cardsMasked", cards))
 	return http.StatusAccepted, answer, nil
 }

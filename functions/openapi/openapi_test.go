@@ -285,6 +285,10 @@ func TestSourcesAreTheVaults(t *testing.T) {
 			t.Errorf("%s is no source of the description", name)
 		}
 	}
+	ready := texts(d.At("/components/schemas/SourceSettings/properties/ready/enum"))
+	if diff := cmp.Diff(append([]string{""}, source.ReadyNames()...), ready); diff != "" {
+		t.Errorf("ready mappings (-vault +description)\n%s", diff)
+	}
 	var kinds []string
 	for _, kind := range retention.Conversations() {
 		kinds = append(kinds, string(kind))

@@ -8,13 +8,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // ownKeys are the sources whose senders sign with a private key of their own, of which the vault gets the public one.
 var ownKeys = []string{"freshchat"}
 
-// createOwnAccount is createAccount of an account for every source of which this machine can sign: where only the sender has the
-// private key, it makes a pair in its place. The account's secret of such a source is the private key, in PEM.
+// createOwnAccount is createAccount of an account for every source of which this machine can send: where only the sender has the
+// private key, it makes a pair in its place, and the site of the samples may tell of visits. The account's secret of such a source is the private key, in PEM.
 func (s stack) createOwnAccount(ctx context.Context, r accountRequest) (account, error) {
 	a, err := s.createAccount(ctx, r)
 	if err != nil {
@@ -33,8 +34,16 @@ func (s stack) createOwnAccount(ctx context.Context, r accountRequest) (account,
 		known.Secret = private
 		a.Sources[name] = known
 	}
+	settings := fmt.Sprintf(`{"origins":[%q]}`, sampleOrigin)
+	status, answer, err := outputs{API: s.API, Account: a.Account, Token: a.Token}.ask(ctx, http.MethodPut, "/sources/beacon", settings)
+	if err != nil || status != http.StatusOK {
+		return a, errors.Join(err, fmt.Errorf("name the site of the source beacon: %d %s", status, answer))
+	}
 	return a, nil
 }
+
+// sampleOrigin is the site of which the samples tell visits.
+const sampleOrigin = "https://shop.example.com"
 
 // keyPair is a new RSA key, in PEM.
 func keyPair() (private, public string, err error) {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The vendors' fields that hold a time: as a quoted RFC 3339 time, or as seconds since 1970 with or without a fraction, or as
-// milliseconds. The bytes around the times stay as they are.
-var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since|\w+_time)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|[1-9]\d{9}(?:\d{3}|\.\d+)?\b)`)
+// The vendors' fields that hold a time: as a quoted RFC 3339 time, as American mapped sources write one, or as seconds since 1970
+// with or without a fraction, or as milliseconds. The bytes around the times stay as they are.
+var timeField = regexp.MustCompile(`"(?:time|timestamp|\w+_at|\w+_since|\w+_time)"\s*:\s*("\d{4}-\d\d-\d\d[T ][^"]*"|"\d\d?/\d\d?/\d{4} [^"]*"|[1-9]\d{9}(?:\d{3}|\.\d+)?\b)`)
 
 // retime moves every time of the payload by the same amount, so that the newest becomes now.
 func retime(payload []byte, now time.Time) []byte {
@@ -73,7 +73,8 @@ func readTime(value string) (t time.Time, write func(time.Time) string, ok bool)
 		digits := len(value[point+1:]) - len(strings.TrimLeft(value[point+1:], "0123456789"))
 		fraction = "." + strings.Repeat("0", digits)
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05" + fraction + "Z07:00", "2006-01-02 15:04:05 MST"} {
+	for _, layout := range []string{"2006-01-02T15:04:05" + fraction + "Z07:00", "2006-01-02 15:04:05 MST",
+		"2006-01-02T15:04Z07:00", "2006-01-02 15:04:05", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM"} {
 		if t, err := time.Parse(`"`+layout+`"`, value); err == nil {
 			return t, func(t time.Time) string { return t.UTC().Format(`"` + layout + `"`) }, true
 		}

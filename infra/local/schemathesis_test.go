@@ -183,7 +183,25 @@ func (d described) furnish() map[string][]map[string]string {
 	}
 	known["deleteDestination"] = []map[string]string{{"name": "archive"}, {"name": "links"}}
 	d.destroyed(known)
+	d.sent(known)
 	return known
+}
+
+// sent makes sources to take away.
+func (d described) sent(known map[string][]map[string]string) {
+	d.t.Helper()
+	for operation, names := range map[string][]string{
+		"getSource": {"tawkto", "canonical"}, "putSource": {"mapped-shop", "chatwoot"}, "trySource": {"tawkto"}, "rotateSecret": {"zendesk"},
+	} {
+		for _, name := range names {
+			known[operation] = append(known[operation], map[string]string{"source": name})
+		}
+	}
+	for i := range each {
+		name := fmt.Sprintf("mapped-doomed%d", i)
+		d.ask(http.MethodPut, "/sources/"+name, `{}`, http.StatusOK)
+		known["deleteSource"] = append(known["deleteSource"], map[string]string{"source": name})
+	}
 }
 
 // each is how many there are of what can be done once to each.

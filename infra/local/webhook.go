@@ -34,8 +34,10 @@ type delivery struct {
 func (d delivery) headers(secret string, now time.Time) (map[string]string, error) {
 	h := map[string]string{"Content-Type": "application/json"}
 	switch d.source {
+	case "beacon": // a page of the site that createOwnAccount names
+		h["Origin"], h["Content-Type"] = sampleOrigin, "text/plain;charset=UTF-8"
 	case "mapped-livehelpnow", "mapped-zendesk": // as the account made them; PUT …/sources/{source} can change it
-		h["X-Vault-Secret"] = secret
+		h["X-Supportvault-Key"] = secret
 	case "tawkto":
 		mac := hmac.New(sha1.New, []byte(secret))
 		mac.Write(d.body)

@@ -123,6 +123,11 @@ func TestHeaders(t *testing.T) {
 	if _, err = (delivery{"canonical", nil}).headers("whsec_no base64", now); err == nil {
 		t.Error("signs with what is no key")
 	}
+	for _, name := range []string{"mapped-livehelpnow", "mapped-zendesk"} {
+		if h, err = (delivery{name, []byte(`{"a":1}`)}).headers("secret", now); err != nil || h["X-Supportvault-Key"] != "secret" {
+			t.Errorf("%s: X-Supportvault-Key %q, %v", name, h["X-Supportvault-Key"], err)
+		}
+	}
 	if _, err = (delivery{"carrier-pigeon", nil}).headers("secret", now); err == nil {
 		t.Error("signs for a source that it does not know")
 	}

@@ -29,5 +29,7 @@
 // An adapter takes from a body only the fields that it names: everything else, credentials of the sender among it, is
 // gone when Adapt returns. It neither minimises (that is the account's choice, package minimise) nor stores.
 //
+// Senders whose administrator writes the body have mapped sources, of which an account has as many as it wants (mapped.go).
+//
 // Ids by which duplicates are known come from the signed body, never from a header that the signature does not cover.
 package source

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/account"
@@ -36,6 +37,14 @@ var mappedForm = regexp.MustCompile(`^mapped-[a-z0-9]{1,24}$`)
 // Mapped says whether a source has a mapping.
 func Mapped(name string) bool { return name == mappedName || mappedForm.MatchString(name) }
 
+// Sender is a name of a closed list for logs and metrics: mapped, where an account chose the source's own.
+func Sender(name string) string {
+	if Mapped(name) {
+		return mappedName
+	}
+	return name
+}
+
 // mapped is the adapter of a mapped source.
 func mapped(name string) Adapter {
 	ready := readyOf(name)
@@ -47,7 +56,7 @@ func mapped(name string) Adapter {
 }
 
 // mappedHeader is in which header the secret stands unless the account says otherwise.
-const mappedHeader = "X-Vault-Secret"
+const mappedHeader = "X-Supportvault-Key"
 
 func mappedSetup(ready string) []string {
 	if about, ok := readyMappings[ready]; ok {
@@ -71,6 +80,9 @@ func ForSettings(name string, s account.SourceSettings) Adapter {
 		a.Setup = mappedSetup(s.Ready)
 	} else if len(s.Mapping) > 0 {
 		a.Setup = mappedSetup("")
+	}
+	if s.Auth != nil {
+		a.Setup = append(slices.Clone(a.Setup), "Whose a delivery is, it shows as the source's settings have it, whatever is said above of a header.")
 	}
 	return a
 }
@@ -211,16 +223,41 @@ func adaptMapped(ready string, d Delivery, trace *Trace) (Adapted, error) {
 // any, nothing is understood.
 func mappingOf(ready string, s account.SourceSettings) (*Mapping, error) {
 	if len(s.Mapping) > 0 {
-		m, mistakes := ParseMapping(s.Mapping)
-		if len(mistakes) > 0 {
-			return nil, ErrMapping // what a former version took
-		}
-		return m, nil
+		return ownMappings.read(s.Mapping)
 	}
 	if about, ok := readyMappings[cmp.Or(s.Ready, ready)]; ok {
 		return about.mapping(), nil
 	}
 	return &Mapping{}, nil
+}
+
+// ownMappings are those that this process has read: reading one takes as long as fifty deliveries by it.
+var ownMappings mappings
+
+// maxMappings is how many mappings are remembered.
+const maxMappings = 100
+
+type mappings struct {
+	mu sync.Mutex
+	of map[[sha256.Size]byte]*Mapping
+}
+
+func (all *mappings) read(document []byte) (*Mapping, error) {
+	sum := sha256.Sum256(document)
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if m, ok := all.of[sum]; ok {
+		return m, nil
+	}
+	m, mistakes := ParseMapping(document)
+	if len(mistakes) > 0 {
+		return nil, ErrMapping // what a former version took
+	}
+	if all.of == nil || len(all.of) >= maxMappings {
+		all.of = map[[sha256.Size]byte]*Mapping{}
+	}
+	all.of[sum] = m
+	return m, nil
 }
 
 // headerForm is what the name of a header is made of (a token of RFC 9110).

@@ -41,7 +41,7 @@ func mappedTypes() (all []string) {
 var (
 	_ = describe("mapped-livehelpnow", traits{
 		names: mappedTypes(), kinds: []retention.Kind{retention.Chat, retention.Ticket, retention.Call}, uncovered: true,
-		signature: "X-Vault-Secret",
+		signature: "X-Supportvault-Key",
 		uses: func(of func(name string) map[string]use) {
 			text, id := use{takes: "snb"}, use{takes: "sn", required: true}
 			of("other")["event"] = use{takes: anything}
@@ -68,7 +68,7 @@ var (
 		},
 	})
 	_ = describe("mapped-zendesk", traits{
-		names: mappedTypes(), kinds: []retention.Kind{retention.Ticket}, uncovered: true, signature: "X-Vault-Secret",
+		names: mappedTypes(), kinds: []retention.Kind{retention.Ticket}, uncovered: true, signature: "X-Supportvault-Key",
 		uses: func(of func(name string) map[string]use) {
 			for _, name := range []string{"ticket.message", "ticket.updated"} {
 				m := of(name)
@@ -292,6 +292,9 @@ func TestMappedRules(t *testing.T) {
 	} {
 		if _, ok := source.Lookup(name); ok != known {
 			t.Errorf("%q is known: %v", name, ok)
+		}
+		if got := source.Sender(name); (got == "mapped") != known {
+			t.Errorf("the sender of %q is %q", name, got)
 		}
 	}
 }

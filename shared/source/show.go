@@ -78,6 +78,9 @@ func canonicalOf(e conversation.Event) CanonicalEvent {
 	for _, entry := range e.Entries {
 		c.Entries = append(c.Entries, CanonicalEntry{entry.ID, entry.Time, entry.Author, entry.Text, entry.Attachments, entry.Private})
 	}
+	if ends(e.Status) && !e.Ended {
+		c.Status = "" // which would end it: another event does
+	}
 	switch {
 	case e.Whole:
 		c.Type, c.Ended = "conversation.transcript", e.Ended

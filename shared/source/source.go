@@ -40,7 +40,7 @@ type Adapter struct {
 	// Given says whether a secret that the sender has made can be one of its own. Without it any 8 to 256 visible characters can.
 	Given func(secret string) bool
 	// Setup is how an administrator makes the sender deliver, a step a line. {url} stands for the address to give it, {secret}
-	// for the secret.
+	// for the secret, {source} for the name of the source.
 	Setup []string
 	// Limited says that anybody can send, so that no more is taken from one address than one person sends.
 	Limited bool

@@ -99,7 +99,7 @@ var signers = map[string]func(d *source.Delivery, secret string, at time.Time){
 
 // sentAlong is how deliveries of mapped sources show whose they are unless an account says otherwise.
 func sentAlong(d *source.Delivery, secret string, _ time.Time) {
-	d.Header.Set("X-Vault-Secret", secret)
+	d.Header.Set("X-Supportvault-Key", secret)
 }
 
 // Sign signs a delivery, of which everything else is there, as the source's sender does; of one that is not known it does
