@@ -18,7 +18,8 @@ func TestStoreSamplesOfInvocations(t *testing.T) {
 	r.account(t, admin.Request{Account: "demo"})
 	invoked := map[string]func(context.Context, json.RawMessage) (any, error){
 		"admin": r.admin.Handle, "extract": r.extract.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
-		"mail": p.mail.Handle,
+		"attach": r.attach.Handle,
+		"mail":   p.mail.Handle,
 	}
 	folders, err := filepath.Glob("../events/*/")
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/functions/openapi"
 	"github.com/supportvault/supportvault/functions/openapi/openapitest"
@@ -82,7 +83,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			handle = openapi.New().HTTP
 		case strings.HasPrefix(rest, "extracts"):
 			handle = p.extract.HTTP
-		case slices.ContainsFunc(append(kinds, "visit", "transcript"), func(kind string) bool { return strings.HasPrefix(rest, kind+"s") }):
+		case strings.HasPrefix(rest, "uploads"):
+			handle = p.attach.HTTP
+		case slices.ContainsFunc(append(kinds, "visit", "transcript", "attachment"), func(kind string) bool { return strings.HasPrefix(rest, kind+"s") }):
 			handle = p.report.HTTP
 		}
 		res, err := handle(context.Background(), req)
@@ -178,6 +181,29 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(404, at(visits, map[string]string{"account": "nobody"}, nil))
 	answered(404, at("GET "+v1+"/transcripts/{id}", map[string]string{"id": none + "-1"}, nil))
 	answered(400, at("GET "+v1+"/copies", nil, nil))
+
+	uploads, upload := "POST "+v1+"/uploads", body(`{"type":"image/png","bytes":8}`)
+	var place attach.Place
+	if err := json.Unmarshal([]byte(answered(201, at(uploads, nil, upload))), &place); err != nil {
+		t.Fatal(err)
+	}
+	answered(400, at(uploads, nil, body(`{"type":"png","bytes":8}`)))
+	answered(404, at(uploads, map[string]string{"account": "nobody"}, upload))
+	answered(413, at(uploads, nil, body(strings.Repeat(" ", 1<<20+1))))
+	p.account(t, admin.Request{Account: "minimal", Start: "minimal"})
+	answered(409, at(uploads, map[string]string{"account": "minimal"}, upload))
+	p.staged.put("demo/"+place.Upload, "image/png", png[:8])
+	p.mustPost(t, demo, "canonical", withFiles("files", noon, fmt.Sprintf(`{"upload":%q},{"url":"https://files.example.com/a"}`, place.Upload)))
+	p.getFiles(t)
+	with, attachment := p.one(t, demo, p.id(t, demo, "canonical", "files", 1)), "GET "+v1+"/attachments/{id}/{file}"
+	named := map[string]string{"id": with.ID, "file": (*with.Entries)[0].Attachments[0].ID}
+	ranged := func(header string) func(*events.APIGatewayV2HTTPRequest) {
+		return func(req *events.APIGatewayV2HTTPRequest) { req.Headers = map[string]string{"range": header} }
+	}
+	answered(200, at(attachment, named, nil))
+	answered(206, at(attachment, named, ranged("bytes=2-3")))
+	answered(416, at(attachment, named, ranged("bytes=8-")))
+	answered(404, at(attachment, map[string]string{"id": with.ID, "file": none[:26]}, nil))
 
 	var job extract.Job
 	if err := json.Unmarshal([]byte(answered(202, at("POST "+v1+"/extracts", nil, nil))), &job); err != nil {
@@ -342,7 +368,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	p.Fault.Set(func(context.Context, vaulttest.Request) error { return errKilled })
 	p.queues.refuseWith(errKilled)
 	answered(503, delivery)
-	found := map[string]string{"source": "tawkto", "id": none + "-1", "name": "archive", "hold": hold.ID}
+	found := map[string]string{"source": "tawkto", "id": none + "-1", "file": none[:26], "name": "archive", "hold": hold.ID}
 	for route, o := range d.Operations() {
 		if len(o.Security) == 0 {
 			continue
@@ -357,8 +383,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		p.admin.Sends = true
 		req := at(route, found, body(`{"when":"daily","content":"link","to":{"kind":"visitor"}}`))
-		if route == administrators {
+		switch route {
+		case administrators:
 			req.Body = `{"addresses":[]}`
+		case uploads:
+			upload(&req)
 		}
 		if strings.Contains(route, "/sources/{source}") {
 			req.Body = map[bool]string{true: `{}`}[strings.HasPrefix(route, "PUT ")]

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/authorize"
 	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/functions/ingest"
@@ -49,7 +50,10 @@ type road struct {
 	extract   *extract.Handler
 	authorize *authorize.Handler
 	admin     *admin.Handler
+	attach    *attach.Handler
 	queues    *queues
+	web       *web
+	staged    *staging
 	files     *vaulttest.Bucket
 	archive   *vaulttest.Bucket
 }
@@ -65,6 +69,8 @@ type queues struct {
 	extracting []string
 	// completing is what waits in the queue of purge.
 	completing []vault.Reference
+	// attaching is what waits in the attach queue.
+	attaching []vault.FileReference
 	// sent and waited are everything that ever was sent.
 	sent      []vault.Reference
 	waited    []string
@@ -89,6 +95,10 @@ func (q *queues) refuseWith(err error) {
 
 func (q *queues) Settle(_ context.Context, r vault.Reference) error {
 	return q.locked(func() { q.settling, q.sent = append(q.settling, r), append(q.sent, r) })
+}
+
+func (q *queues) Attach(_ context.Context, files []vault.FileReference) error {
+	return q.locked(func() { q.attaching = append(q.attaching, files...) })
 }
 
 func (q *queues) Wait(_ context.Context, body string) error {
@@ -121,6 +131,8 @@ func roadOver(v *vaulttest.Vault) *road {
 	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
 	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues, Health: r.counter()})
 	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues, Purge: purgeQueue{r.queues}})
+	r.web, r.staged = &web{}, &staging{types: map[string]string{}, bucket: vaulttest.NewBucket()}
+	r.attach = attach.New(attach.Deps{Store: v.Store, Fetch: r.web, Uploads: r.staged, Queue: r.queues})
 	r.report = report.New(report.Deps{Store: v.Store, Audit: write})
 	r.archive = vaulttest.NewBucket()
 	r.purge = purge.New(purge.Deps{

@@ -384,6 +384,12 @@ func (w *world) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 	return &sqs.SendMessageOutput{}, nil
 }
 
+// SendMessageBatch is how ingest sends for files, of which there are none here.
+func (w *world) SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	w.t.Error("a file was sent for")
+	return nil, errors.New("ServiceUnavailable")
+}
+
 // Send is what settling's sweep does with what it finds.
 func (w *world) Send(ctx context.Context, references []vault.Reference) error {
 	if err := w.takes(ctx, sending); err != nil {

@@ -12,6 +12,7 @@ type bucket = awss3.Bucket
 const (
 	bodiesPrefix = "bodies/" // sealed bodies too large for an item
 	queuePrefix  = "queue/"  // sealed events too large for a queue message
+	filesPrefix  = "files/"  // sealed files of conversations
 
 	receiptsPrefix = "receipts/" // as shared/receipt/chain names them
 )
@@ -20,7 +21,8 @@ const (
 const receiptsKept = 2557
 
 // addBuckets makes the buckets. "objects" holds sealed bodies: it is versioned, against overwriting by mistake, and an old
-// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day. "receipts" holds a
+// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day, and "staging" what is
+// uploaded until it is sealed. "receipts" holds a
 // copy of every receipt of destruction: they name nobody, and outlast what they speak of.
 func (v *vault) addBuckets() {
 	days := func(n float64) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
@@ -42,14 +44,18 @@ func (v *vault) addBuckets() {
 			},
 		},
 	})
-	v.exports = v.bucket("Exports", awss3.BucketProps{
-		Versioned: jsii.Bool(false),
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			Id:                                  jsii.String("fetched-within-a-day"),
-			Expiration:                          days(1),
-			AbortIncompleteMultipartUploadAfter: days(1),
-		}},
-	})
+	forADay := func(id string) awss3.BucketProps {
+		return awss3.BucketProps{
+			Versioned: jsii.Bool(false),
+			LifecycleRules: &[]*awss3.LifecycleRule{{
+				Id:                                  jsii.String(id),
+				Expiration:                          days(1),
+				AbortIncompleteMultipartUploadAfter: days(1),
+			}},
+		}
+	}
+	v.exports = v.bucket("Exports", forADay("fetched-within-a-day"))
+	v.staging = v.bucket("Staging", forADay("sealed-within-a-day"))
 	receipts := awss3.BucketProps{Versioned: jsii.Bool(true), ObjectLockEnabled: jsii.Bool(true)}
 	// Compliance means nobody, the root user included, until the time is over: an object of a trial would stay for seven years,
 	// and the bucket with it. So elsewhere a lock is possible, and nothing is locked by itself.

@@ -35,6 +35,7 @@ func (v *vault) addExtract(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.maySend(v.extractQueue),
 			v.mayConsume(v.extractQueue),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
+			v.mayOnObjects(v.objects, filesPrefix, "s3:GetObject"),
 			v.knowsMissing(v.objects),
 			v.mayOnObjects(v.exports, "", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"),
 			v.storageVia("dynamodb", "kms:Decrypt"),

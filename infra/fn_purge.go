@@ -35,6 +35,7 @@ func (v *vault) addPurge() {
 			v.mayOnListing("dynamodb:Query"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:DeleteObject"),
+			v.mayOnObjects(v.objects, filesPrefix, "s3:DeleteObject"),
 			v.mayOnObjects(v.exports, "", "s3:DeleteObject"),
 			v.mayList(v.exports),
 			v.mayOnObjects(v.receipts, receiptsPrefix, "s3:PutObject"),

@@ -26,6 +26,7 @@ func (v *vault) addReport(authorizer, linkAuthorizer awsapigatewayv2.IHttpRouteA
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query"),
 			v.wraps("kms:Decrypt"),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject"),
+			v.mayOnObjects(v.objects, filesPrefix, "s3:GetObject"),
 			v.knowsMissing(v.objects),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("s3", "kms:Decrypt"),
@@ -36,6 +37,6 @@ func (v *vault) addReport(authorizer, linkAuthorizer awsapigatewayv2.IHttpRouteA
 		"/v1/accounts/{account}/tickets", "/v1/accounts/{account}/tickets/{id}",
 		"/v1/accounts/{account}/calls", "/v1/accounts/{account}/calls/{id}",
 		"/v1/accounts/{account}/articles", "/v1/accounts/{account}/articles/{id}",
-		"/v1/accounts/{account}/visits")
+		"/v1/accounts/{account}/visits", "/v1/accounts/{account}/attachments/{id}/{file}")
 	v.route(f, awsapigatewayv2.HttpMethod_GET, linkAuthorizer, "/v1/accounts/{account}/transcripts/{id}")
 }

@@ -33,6 +33,7 @@ func (v *vault) addSettle() {
 			v.mayConsume(v.settleQueue),
 			allow([]string{"events:PutEvents"}, v.bus.EventBusArn()).always(),
 			v.mayOnObjects(v.objects, bodiesPrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+			v.mayOnObjects(v.objects, filesPrefix, "s3:DeleteObject"), // of what it destroys
 			v.knowsMissing(v.objects),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),

@@ -41,6 +41,9 @@ const (
 	noticeRows  = "*#notice#*" // what administrators are to be told
 
 	factRows = "*#fact#*"
+	dueRows  = "*#due#" // files that are to be fetched
+
+	accountsRows = "#accounts" // the list of accounts
 
 	healthRows = "*#health#*" // how sources do
 

@@ -20,6 +20,7 @@ const (
 	ingestTimeout        = 20
 	extractTimeout       = 15 * 60
 	purgeTimeout         = 15 * 60
+	attachTimeout        = 60 // half of it for the file to come
 	mailTimeout          = 60 // half the lease of the copy ledger, which is over before a message comes again
 )
 
@@ -28,6 +29,7 @@ const (
 //
 //	ingest          sealed events that the table did not take; 100 tries of two minutes are more than three hours
 //	settle          conversations that are due
+//	attach          files that are to be fetched; 10 tries of six minutes, for processes that die: what is not there comes again when due
 //	mail            what has settled, what SES reports, digests that are due, notices; 60 tries of six minutes are six hours
 //	purge           completed conversations that may be destroyed; 10 tries of 90 minutes, and the next hourly run finds them too
 //	extract         extracts that are under way; 10 tries of 90 minutes, for processes that die: what fails sends itself anew
@@ -35,6 +37,7 @@ const (
 func (v *vault) addQueues() {
 	v.ingestQueue = v.queue("IngestQueue", v.deadQueue("IngestDeadQueue", "events that could not be stored"), 100, ingestTimeout)
 	v.settleQueue = v.queue("SettleQueue", v.deadQueue("SettleDeadQueue", "conversations that could not be settled"), 10, queueFunctionTimeout)
+	v.attachQueue = v.queue("AttachQueue", v.deadQueue("AttachDeadQueue", "files that nobody could try to get"), 10, attachTimeout)
 	v.mailDead = v.deadQueue("MailDeadQueue", "transcripts and notices that could not be sent")
 	v.mailQueue = v.queue("MailQueue", v.mailDead, 60, mailTimeout)
 	v.purgeQueue = v.queue("PurgeQueue", v.deadQueue("PurgeDeadQueue", "completed conversations that could not be destroyed"), 10, purgeTimeout)

@@ -101,9 +101,10 @@ type vault struct {
 	wrap, storage, signing awskms.Key
 	records, keys, control table
 	objects, exports       bucket
-	receipts               bucket
+	staging, receipts      bucket
 	ingestQueue            queue
 	settleQueue            queue
+	attachQueue            queue
 	mailQueue, mailDead    queue
 	purgeQueue             queue
 	extractQueue           queue
@@ -139,6 +140,7 @@ func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
 	authorizer, linkAuthorizer := v.addAuthorize()
 	v.addIngest()
 	v.addSettle()
+	v.addAttach(authorizer)
 	v.addMail()
 	v.addReport(authorizer, linkAuthorizer)
 	v.addPurge()
@@ -164,9 +166,11 @@ func (v *vault) addOutputs() {
 	output("ControlTable", v.control.TableName())
 	output("ObjectsBucket", v.objects.BucketName())
 	output("ExportsBucket", v.exports.BucketName())
+	output("StagingBucket", v.staging.BucketName())
 	output("ReceiptsBucket", v.receipts.BucketName())
 	output("IngestQueue", v.ingestQueue.QueueUrl())
 	output("SettleQueue", v.settleQueue.QueueUrl())
+	output("AttachQueue", v.attachQueue.QueueUrl())
 	output("MailQueue", v.mailQueue.QueueUrl())
 	output("PurgeQueue", v.purgeQueue.QueueUrl())
 	output("ExtractQueue", v.extractQueue.QueueUrl())

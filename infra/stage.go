@@ -84,7 +84,7 @@ func (s Stage) settleDelay() string {
 	return "30s"
 }
 
-// sweep is how often idle conversations are looked for.
+// sweep is how often idle conversations, and files that are due, are looked for.
 func (s Stage) sweep() string {
 	if s == Local {
 		return "rate(1 minute)"

@@ -72,6 +72,9 @@ var routes = map[string]string{
 	"GET /v1/accounts/{account}/receipts/{number}": "admin, authorized",
 	"GET /v1/accounts/{account}/receipts/head":     "admin, authorized",
 
+	"GET /v1/accounts/{account}/attachments/{id}/{file}": "report, authorized",
+	"POST /v1/accounts/{account}/uploads":                "attach, authorized",
+
 	"POST /v1/accounts/{account}/extracts":                  "extract, authorized",
 	"GET /v1/accounts/{account}/extracts":                   "extract, authorized",
 	"GET /v1/accounts/{account}/extracts/{id}":              "extract, authorized",

@@ -28,7 +28,9 @@ func TestFunctionsAndFoldersAreTheSame(t *testing.T) {
 // environments is what each function is told, besides STAGE and LOG_LEVEL.
 var environments = map[string]map[string]string{
 	"ingest": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "INGEST_QUEUE_URL": "ingest-queue",
-		"SETTLE_QUEUE_URL": "settle-queue", "OBJECTS_BUCKET": "objects", "SETTLE_DELAY": "30s"},
+		"SETTLE_QUEUE_URL": "settle-queue", "ATTACH_QUEUE_URL": "attach-queue", "OBJECTS_BUCKET": "objects", "SETTLE_DELAY": "30s"},
+	"attach": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "ATTACH_QUEUE_URL": "attach-queue",
+		"OBJECTS_BUCKET": "objects", "STAGING_BUCKET": "staging"},
 	"settle": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "SETTLE_QUEUE_URL": "settle-queue",
 		"PURGE_QUEUE_URL": "purge-queue", "OBJECTS_BUCKET": "objects", "BUS_NAME": "bus"},
 	"report": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects"},
@@ -122,6 +124,7 @@ func TestScheduledFunctionsHaveADeadLetterQueue(t *testing.T) {
 			sweep = "rate(1 minute)"
 		}
 		want := []string{
+			`function attach ` + sweep + ` {"action":"sweep"}`,
 			`function mail cron(12 * * * ? *) {"action":"digest"}`,
 			`function purge rate(1 hour) {"action":"drift"}`,
 			`function purge rate(1 hour) {"action":"purge"}`,

@@ -42,6 +42,9 @@ const (
 	delivers   = "what is delivered of a conversation"
 	byHand     = "whose hand is on a conversation"
 	facts      = "rows of facts"
+	dueFiles   = "rows of files that are due"
+	accounts   = "the list of accounts"
+	howFar     = "how far a file is"
 	healths    = "rows of the health of sources"
 	asSender   = "as the sender"
 	via        = "via " // and the service through which the key is used
@@ -74,6 +77,9 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","generation","awaits","delivered"]},"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:Attributes":"false","dynamodb:LeadingKeys":"false"}}`: delivers,
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","generation","hand","handUntil"]},"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:Attributes":"false","dynamodb:LeadingKeys":"false"}}`:   byHand,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fact#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                 facts,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#due#"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                   dueFiles,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["#accounts"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                accounts,
+	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","attempts","due","reason","file"]},"Null":{"dynamodb:Attributes":"false"}}`:                                                                                                         howFar,
 	`{"StringEquals":{"ses:FromAddress":"transcripts@vault.example"}}`:                                                                                                                                                                                          asSender,
 	`{"StringEquals":{"kms:ViaService":"dynamodb.us-east-2.amazonaws.com"}}`:                                                                                                                                                                                    via + "dynamodb",
 	`{"StringEquals":{"kms:ViaService":"sqs.us-east-2.amazonaws.com"}}`:                                                                                                                                                                                         via + "sqs",
@@ -109,6 +115,7 @@ var granted = map[string][]grant{
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
 		{on: "settle-queue", actions: "sqs:SendMessage"},
+		{on: "attach-queue", actions: "sqs:SendMessage"},
 		{on: "objects/queue/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
 		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
 		{on: "objects", actions: "s3:ListBucket"},
@@ -130,7 +137,25 @@ var granted = map[string][]grant{
 		{on: "schedules-dead", actions: "sqs:SendMessage"},
 		{on: "bus", actions: "events:PutEvents"},
 		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "objects/files/*", actions: "s3:DeleteObject"},
 		{on: "objects", actions: "s3:ListBucket"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
+	},
+	"attach": {
+		{on: "control", actions: "dynamodb:BatchGetItem"},
+		{on: "control", actions: "dynamodb:Query", when: accounts},
+		{on: "keys", actions: readItems},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:DeleteItem"},
+		{on: "records", actions: "dynamodb:Query dynamodb:PutItem", when: dueFiles},
+		{on: "records", actions: "dynamodb:UpdateItem", when: howFar},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "attach-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "schedules-dead", actions: "sqs:SendMessage"},
+		{on: "objects/files/*", actions: "s3:PutObject s3:DeleteObject"},
+		{on: "staging/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "staging", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
@@ -143,6 +168,7 @@ var granted = map[string][]grant{
 		{on: "records", actions: "dynamodb:GetItem dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects/files/*", actions: "s3:GetObject"},
 		{on: "objects", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "s3"},
@@ -160,6 +186,7 @@ var granted = map[string][]grant{
 		{on: "keys/index/listing", actions: "dynamodb:Query"},
 		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:BatchWriteItem"},
 		{on: "objects/bodies/*", actions: "s3:DeleteObject"},
+		{on: "objects/files/*", actions: "s3:DeleteObject"},
 		{on: "exports/*", actions: "s3:DeleteObject"},
 		{on: "exports", actions: "s3:ListBucket"},
 		{on: "receipts/receipts/*", actions: "s3:PutObject"},
@@ -183,6 +210,7 @@ var granted = map[string][]grant{
 		{on: "records", actions: readItems + "dynamodb:Query"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "objects/bodies/*", actions: "s3:GetObject"},
+		{on: "objects/files/*", actions: "s3:GetObject"},
 		{on: "objects", actions: "s3:ListBucket"},
 		{on: "exports/*", actions: "s3:GetObject s3:PutObject s3:AbortMultipartUpload"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
@@ -237,7 +265,7 @@ var sending = []grant{
 }
 
 // scheduled are the functions with a schedule, whose role may start them.
-var scheduled = []string{"settle", "purge", "mail"}
+var scheduled = []string{"settle", "attach", "purge", "mail"}
 
 func TestFunctionsMayDoExactlyWhatTheTableSays(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {

@@ -19,7 +19,7 @@ var rules = []rule{
 	},
 	func(_ string, p permission) string {
 		service, _, _ := strings.Cut(p.Action, ":")
-		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/queue/*", "exports/*", "receipts/receipts/*"}, p.On)
+		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/files/*", "objects/queue/*", "exports/*", "staging/*", "receipts/receipts/*"}, p.On)
 		if strings.ContainsAny(p.On, "*?") && service != "xray" && !objects {
 			return "the resource is a wildcard"
 		}
@@ -133,6 +133,29 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
+		if strings.HasPrefix(p.On, "staging") && function != "attach" {
+			return "uploads are reached by attach alone, which leads to them"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		reads, deletes := p.Action == "s3:GetObject", p.Action == "s3:DeleteObject"
+		destroys := deletes && (function == "settle" || function == "purge")
+		if p.On == "objects/files/*" && !destroys && !(function == "attach" && !reads) && !(reads && (function == "report" || function == "extract")) {
+			return "files are written by attach, which reads none, read by those who answer readers, and deleted by those who destroy"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
+		updates := p.Action == "dynamodb:UpdateItem" && p.When == howFar
+		puts := p.Action == "dynamodb:PutItem" && p.When == dueFiles
+		harmless := slices.Contains([]string{"dynamodb:GetItem", "dynamodb:DeleteItem"}, p.Action) || p.Action == "dynamodb:Query" && p.When == dueFiles
+		if function == "attach" && p.On == "records" && !updates && !puts && !harmless {
+			return "attach speaks to strangers: it writes of records how far a file is, and lists what is due"
+		}
+		return ""
+	},
+	func(function string, p permission) string {
 		service, _, _ := strings.Cut(p.Action, ":")
 		if service == "logs" && p.On != "log of "+function {
 			return "a function writes its own log"
@@ -179,7 +202,7 @@ func violations(function string, permissions []permission) []string {
 
 // The rules are only worth something when they refuse what they are for.
 func TestRulesRefuseTooMuch(t *testing.T) {
-	names := map[string]string{"Records1": "records", "Keys1": "keys", "Control1": "control", "Wrap1": "wrap", "Storage1": "storage", "Exports1": "exports", "Receipts1": "receipts", "Signing1": "signing", "Log1": "log of ingest"}
+	names := map[string]string{"Records1": "records", "Keys1": "keys", "Control1": "control", "Wrap1": "wrap", "Storage1": "storage", "Exports1": "exports", "Staging1": "staging", "Objects1": "objects", "Receipts1": "receipts", "Signing1": "signing", "Log1": "log of ingest"}
 	arn := func(id string) string { return `{"Fn::GetAtt": ["` + id + `", "Arn"]}` }
 	for _, test := range []struct {
 		name, function, statement, says string
@@ -211,6 +234,14 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses purge to wish", "purge", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "and purge receipts"},
 		{"refuses purge to fulfil wishes in a batch, by which it could wish", "purge", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "without conditions"},
 		{"refuses settle to forget a wish", "settle", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#hand#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "nobody deletes"},
+		{"refuses ingest to read uploads", "ingest", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Staging1") + `, "/*"]]}}`, "by attach alone"},
+		{"refuses attach to read files", "attach", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Objects1") + `, "/files/*"]]}}`, "which reads none"},
+		{"refuses ingest to write files", "ingest", `{"Action": "s3:PutObject", "Resource": {"Fn::Join": ["", [` + arn("Objects1") + `, "/files/*"]]}}`, "written by attach"},
+		{"refuses mail to read files", "mail", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Objects1") + `, "/files/*"]]}}`, "read by those"},
+		{"refuses attach an update of what is sealed of a record", "attach", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
+		{"refuses attach to put records", "attach", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
+		{"refuses attach to write records in a batch", "attach", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
+		{"refuses attach the events of conversations", "attach", `{"Action": "dynamodb:Query", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
 		{"refuses report to list extracts", "report", `{"Action": "s3:ListBucket", "Resource": ` + arn("Exports1") + `}`, "reached by no other function"},
 		{"refuses admin to put a receipt", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "rows of other functions"},
 		{"refuses admin to sign a receipt", "admin", `{"Action": "kms:Sign", "Resource": ` + arn("Signing1") + `}`, "nobody else does"},

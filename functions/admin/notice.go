@@ -72,6 +72,10 @@ func ofPolicy(action string, c change, p Preview, version int, undo time.Time, r
 	for _, kind := range retention.Kinds() {
 		news.Keeps = append(news.Keeps, letter.Kept{Kind: kind, Now: keeps(c.after.Policy, kind), Before: keeps(c.from.Policy, kind)})
 	}
+	if before, now := c.from.Unstored[retention.Attachment], c.after.Unstored[retention.Attachment]; before != now {
+		said := map[bool]string{true: "not stored", false: "as long as their conversations"}
+		news.Keeps = append(news.Keeps, letter.Kept{Kind: retention.Attachment, Now: said[now], Before: said[before]})
+	}
 	count := func(kind retention.Kind, s Sum) letter.Count {
 		return letter.Count{Kind: kind, Records: s.Records, Open: s.Open, Bytes: s.Bytes, Oldest: s.Oldest, Newest: s.Newest}
 	}

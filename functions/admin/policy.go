@@ -171,8 +171,8 @@ func (d *desk) wants(ctx context.Context, w Wanted) (next account.Policy, err er
 	for kind, stored := range w.Store {
 		if next.Unstored[kind] = !stored; stored {
 			delete(next.Unstored, kind)
-			if !slices.Contains(retention.Kinds(), kind) {
-				return next, impossible("What is stored are chats, tickets and facts.")
+			if !slices.Contains(retention.Storable(), kind) {
+				return next, impossible("What is stored are chats, tickets, calls, articles, visits, facts and attachments.")
 			}
 		}
 	}

@@ -132,6 +132,11 @@ func (r *run) add(ctx context.Context, out *set, at *cursor, p piece) error {
 	if err := out.write(p); err != nil {
 		return err
 	}
+	if p.files {
+		if err := r.attachments(ctx, out, p); err != nil {
+			return err
+		}
+	}
 	if out.bytes() >= r.FileLimit || r.short(ctx) {
 		return errTurn
 	}

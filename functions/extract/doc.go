@@ -16,6 +16,8 @@
 //
 //	chats.ndjson    chats.csv    chat-entries.csv     a conversation a line, as the API answers it, with its entries;
 //	tickets.ndjson  tickets.csv  ticket-entries.csv   a conversation a row, without them; an entry a row
+//	chat-attachments.tar  ticket-attachments.tar      the files that are stored, as <conversation>/<attachment>-<name>;
+//	                                                  of calls and articles too
 //	facts.ndjson    facts.csv                         a fact a line or row
 //	policies.ndjson                                   every version of the policy
 //	audit.ndjson                                      every audit entry
@@ -55,7 +57,7 @@
 //
 // May: read the rows of accounts, conversations and records; query audit entries, receipts, its own jobs and the ledger of
 // copies of everything; put audit entries and jobs, update jobs and that ledger; decrypt with the wrap key under an
-// account's context; read objects under bodies/; put and read objects of the exports bucket (a presigned link has the
+// account's context; read objects under bodies/ and files/; put and read objects of the exports bucket (a presigned link has the
 // permissions of who signs it); send to and consume its queue.
 //
 // Alarms: errors; messages in the dead-letter queue.

@@ -37,12 +37,22 @@ func (f form) contentType() string {
 		return "application/x-ndjson"
 	case ".json":
 		return "application/json"
+	case ".tar":
+		return "application/x-tar"
 	case ".pem":
 		return "application/x-pem-file"
 	case ".csv":
 		return "text/csv; charset=utf-8; header=present"
 	}
 	return "text/plain; charset=utf-8"
+}
+
+// ending is what a file of the form ends with: an archive with two blocks of nothing.
+func (f form) ending() []byte {
+	if f.ext == ".tar" {
+		return make([]byte, 2*block)
+	}
+	return nil
 }
 
 // called is the name of the first file of a form, and of those that follow it.
@@ -87,19 +97,24 @@ func (s *set) write(p piece) error {
 	return nil
 }
 
-// bytes is how long the first of the files is, which has everything.
-func (s *set) bytes() int64 {
-	if s.open[0] == nil {
-		return 0
+// bytes is how long the longest of the files is.
+func (s *set) bytes() (longest int64) {
+	for _, o := range s.open {
+		if o != nil {
+			longest = max(longest, o.file.Bytes)
+		}
 	}
-	return s.open[0].file.Bytes
+	return longest
 }
 
 // end finishes the files, or gives them up because of an error.
 func (s *set) end(err error) ([]File, error) {
 	var finished []File
-	for _, o := range s.open {
+	for i, o := range s.open {
 		if o != nil {
+			if err == nil {
+				err = o.write(s.forms[i].ending(), 0)
+			}
 			err = errors.Join(err, o.end(err))
 			finished = append(finished, o.file)
 		}

@@ -18,12 +18,16 @@ import (
 
 // piece is what one record is in each form of its kind.
 type piece struct {
-	forms   [3][]byte
-	records [3]int
+	forms   [4][]byte
+	records [4]int
 	// damaged is the id of what did not open though its keys are there.
 	damaged string
 	at      cursor
 	id      string
+	// files says that there are files with the conversation, which is of then.
+	files bool
+	of    vault.Conversation
+	ses   *vault.Session
 }
 
 func heading(columns ...string) []byte {
@@ -47,6 +51,7 @@ func conversationForms(kind retention.Kind) []form {
 		{string(kind) + "s", ".ndjson", nil},
 		{string(kind) + "s", ".csv", heading(columns...)},
 		{string(kind) + "-entries", ".csv", heading("id", "entry", "time", "role", "author", "private", "text", "attachments")},
+		{string(kind) + "-attachments", ".tar", nil},
 	}
 }
 
@@ -66,7 +71,14 @@ func opened(ctx context.Context, c candidate) (piece, error) {
 	case err != nil:
 		return p, err
 	}
-	return p, p.conversation(loaded.View())
+	view, err := c.ses.View(ctx, loaded)
+	if err != nil {
+		return p, err
+	}
+	if p.files = hasFiles(view); p.files {
+		p.of, p.ses = loaded, c.ses
+	}
+	return p, p.conversation(view)
 }
 
 func (p *piece) conversation(v conversation.View) error {

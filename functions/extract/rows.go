@@ -144,7 +144,7 @@ func line(out *set, v any) error {
 	if err != nil {
 		return errors.New("a row cannot be written")
 	}
-	return out.write(piece{forms: [3][]byte{append(b, '\n')}, records: [3]int{1}})
+	return out.write(piece{forms: [4][]byte{append(b, '\n')}, records: [4]int{1}})
 }
 
 // policies writes every version of the policy, with what it comes to for each kind.
@@ -231,7 +231,7 @@ func (r *run) receipts(ctx context.Context, out *set) error {
 	if err != nil {
 		return err
 	}
-	return out.write(piece{forms: [3][]byte{1: pem}})
+	return out.write(piece{forms: [4][]byte{1: pem}})
 }
 
 // receiptLines takes a set a line at a time. The first is the head's, which is no record.
@@ -241,7 +241,7 @@ type receiptLines struct {
 }
 
 func (to *receiptLines) Write(line []byte) (int, error) {
-	p := piece{forms: [3][]byte{line}}
+	p := piece{forms: [4][]byte{line}}
 	if to.head {
 		p.records[0] = 1
 	}

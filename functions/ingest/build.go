@@ -24,7 +24,7 @@ func Build() (*Handler, error) {
 	store := vault.Connect(cfg, config.Tables, config.ObjectsBucket, vault.Impatient)
 	return New(config, Deps{
 		Store: store, Health: health.NewCounter(store.DB, config.Tables.Control, store.Now),
-		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Delay: config.SettleDelay},
+		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Attaching: config.AttachQueue, Delay: config.SettleDelay},
 	}), nil
 }
 

@@ -15,6 +15,7 @@ type Config struct {
 	ObjectsBucket string
 	IngestQueue   string
 	SettleQueue   string
+	AttachQueue   string
 	// SettleDelay is how long settling waits after an end, so that late and shuffled messages come first; 15 minutes is
 	// what SQS allows.
 	SettleDelay time.Duration
@@ -22,7 +23,7 @@ type Config struct {
 
 // ReadConfig reads and validates the environment.
 func ReadConfig() (Config, error) {
-	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "INGEST_QUEUE_URL", "SETTLE_QUEUE_URL", "SETTLE_DELAY")
+	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "INGEST_QUEUE_URL", "SETTLE_QUEUE_URL", "ATTACH_QUEUE_URL", "SETTLE_DELAY")
 	delay, delayErr := time.ParseDuration(env["SETTLE_DELAY"])
 	if env["SETTLE_DELAY"] != "" && (delayErr != nil || delay < 0 || delay > 15*time.Minute) {
 		err = errors.Join(err, fmt.Errorf("SETTLE_DELAY must be between 0s and 15m"))
@@ -30,6 +31,7 @@ func ReadConfig() (Config, error) {
 	return Config{
 		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
 		ObjectsBucket: env["OBJECTS_BUCKET"], IngestQueue: env["INGEST_QUEUE_URL"], SettleQueue: env["SETTLE_QUEUE_URL"],
+		AttachQueue: env["ATTACH_QUEUE_URL"],
 		SettleDelay: delay,
 	}, err
 }

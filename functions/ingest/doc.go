@@ -9,6 +9,9 @@
 // cohorts (keys): a third of the write units. Sends a message to the settle queue when a conversation ended; a sealed
 // message, of up to 50 events, to the ingest queue (over 150 KB by way of an object) when the tables refuse.
 //
+// Files that an event tells of are rows of their own (records), sealed with where they can be fetched, which is then in no event;
+// a message to the attach queue has them fetched. A file that no message tells of is found by attach.
+//
 // Answers: 202 {"accepted", "duplicates"} when every event of the delivery is durable; 4xx with a stable code for what
 // can never be taken; 503 when neither tables nor queue take it, so that the sender tries again.
 //
@@ -32,8 +35,8 @@
 // TestThrottledForTwoMinutes, in functions, plays it.
 //
 // May: read the control table and update its rows of the health of sources; read rows of keys, put those of cohorts and conversations, update those of conversations;
-// put and read items of records; decrypt with the wrap key under an account's context; send to both queues and receive
-// from its own; put, read and delete objects under bodies/ and, of its queue, under queue/.
+// put and read items of records; decrypt with the wrap key under an account's context; send to the queues of ingest, settle and
+// attach, and receive from its own; put, read and delete objects under bodies/ and, of its queue, under queue/.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package ingest

@@ -10,10 +10,13 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/seal"
@@ -28,6 +31,8 @@ const inlineMessage = 150 << 10
 type Queue interface {
 	// Settle asks for a conversation to be settled.
 	Settle(context.Context, vault.Reference) error
+	// Attach asks for up to ten files to be fetched.
+	Attach(context.Context, []vault.FileReference) error
 	// Wait holds a message until the tables take it.
 	Wait(ctx context.Context, body string) error
 }
@@ -138,15 +143,32 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 	return nil
 }
 
-// Queues are the two queues in SQS.
+// Queues are the queues in SQS.
 type Queues struct {
-	Client           sqsClient
-	Ingest, Settling string
-	Delay            time.Duration
+	Client                      sqsClient
+	Ingest, Settling, Attaching string
+	Delay                       time.Duration
 }
 
 type sqsClient interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+}
+
+// Attach sends to the attach queue.
+func (q Queues) Attach(ctx context.Context, files []vault.FileReference) error {
+	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(files))
+	for i, f := range files {
+		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String())}
+	}
+	out, err := q.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.Attaching, Entries: entries})
+	if err != nil {
+		return fmt.Errorf("send to attach queue: %w", err)
+	}
+	if len(out.Failed) > 0 {
+		return fmt.Errorf("send to attach queue: %d of %d refused", len(out.Failed), len(entries))
+	}
+	return nil
 }
 
 // Settle sends to the settle queue, to be received after the delay.

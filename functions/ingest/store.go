@@ -25,8 +25,14 @@ func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.
 		return false, nil // the account does not store it
 	}
 	record := ses.Index.RecordID(e.Source, e.Kind, e.Conversation)
+	e, with := takeFiles(ses, record, e)
+	defer func() {
+		if err == nil {
+			h.attach(ctx, with)
+		}
+	}()
 	if t, ok := whole(e); ok {
-		if ok, err := h.record(ctx, ses, record, e, t); ok || err != nil {
+		if ok, err := h.record(ctx, ses, record, e, t, with); ok || err != nil {
 			return false, err
 		}
 	}
@@ -46,6 +52,11 @@ func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.
 				err = h.Queue.Settle(ctx, reference(row))
 			}
 			return !wrote, err
+		}
+		if row, ok, err = h.putFiles(ctx, ses, row, with); err != nil {
+			return false, err
+		} else if !ok {
+			continue // it was destroyed meanwhile
 		}
 		stands, err := ses.PutEvent(ctx, row, e)
 		if err != nil {

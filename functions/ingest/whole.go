@@ -30,7 +30,7 @@ func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
 // and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
-func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript) (ok bool, err error) {
+func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript, with *files) (ok bool, err error) {
 	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, vault.Settles(e.Kind)...)
 	if err != nil || known {
 		return false, err
@@ -52,6 +52,9 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 		return false, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	if row, ok, err = h.putFiles(ctx, ses, row, with); err != nil || !ok {
 		return false, err
 	}
 	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)

@@ -337,7 +337,7 @@ var invoked = []string{
 
 // statuses by the kinds of faults, as fault.New names them.
 var statuses = map[string]string{
-	"Internal": "500", "Invalid": "400", "TooLarge": "413", "Unauthorized": "401", "NotFound": "404", "Conflict": "409", "TooMany": "429", "Unavailable": "503",
+	"Internal": "500", "Invalid": "400", "TooLarge": "413", "OutOfRange": "416", "Unauthorized": "401", "NotFound": "404", "Conflict": "409", "TooMany": "429", "Unavailable": "503",
 }
 
 func TestCodesAreTheCodes(t *testing.T) {

@@ -34,7 +34,7 @@
 // the log. It says so where purge does not run, or runs and destroys nothing.
 //
 // Writes: rows of keys; fences; a receipt for each act, before anything of it is deleted, and a copy of the receipt in the bucket
-// that nobody can empty; that an extract is not there any more. Deletes: items of records, objects under bodies/, extracts that
+// that nobody can empty; that an extract is not there any more. Deletes: items of records, objects under bodies/ and files/, extracts that
 // hold something of what went, and the wishes that are fulfilled.
 //
 // Retry and idempotency: a run that is killed is taken up by the next where it stood, because what is left stands in the
@@ -44,7 +44,7 @@
 // May: read the control table; check and update fences there, update the jobs of extracts, put receipts, delete wishes to destroy
 // a record, and touch no policy and no hold; read rows of keys with their index, update those of cohorts and conversations, delete
 // those of cohorts, and of those of account and index keys take the key; read and delete items of records; delete objects under
-// bodies/; list and delete extracts; put receipts into their bucket; sign with the signing key; receive from its queue. It has no
+// bodies/ and files/; list and delete extracts; put receipts into their bucket; sign with the signing key; receive from its queue. It has no
 // permission for the wrap key: it can open nothing.
 //
 // Alarms: errors, no run within two hours, something that is two hours late, and anything in the dead-letter queue.

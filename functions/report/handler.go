@@ -81,18 +81,26 @@ func (h *Handler) Handle(ctx context.Context, raw stdjson.RawMessage) (any, erro
 
 // HTTP answers one request.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	if req.RouteKey == linkedRoute {
+	switch req.RouteKey {
+	case linkedRoute:
 		return h.linked(ctx, req), nil
+	case attachmentRoute:
+		return h.attachment(ctx, req), nil
 	}
 	return edge.HTTP(ctx, req, h.route), nil
 }
 
-func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	asked, actor := req.PathParameters["account"], ""
+// actorOf is whose token a request has; empty where it has none of the account that it asks for.
+func actorOf(req events.APIGatewayV2HTTPRequest) (actor string) {
 	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == asked {
+	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == req.PathParameters["account"] {
 		actor, _ = a.Lambda["token"].(string)
 	}
+	return actor
+}
+
+func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
+	asked, actor := req.PathParameters["account"], actorOf(req)
 	if actor == "" {
 		return 0, nil, ErrForbidden
 	}
@@ -140,7 +148,11 @@ func (h *Handler) one(ctx context.Context, ses *vault.Session, entry audit.Entry
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	answer, err := json.Marshal(c.View())
+	view, err := ses.View(ctx, c)
+	if err != nil {
+		return 0, nil, edge.ErrUnavailable.Because(err)
+	}
+	answer, err := json.Marshal(view)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -121,6 +121,9 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 	if err := ses.PutPointers(ctx, row, pointers, c.Record.Pointers, cohort); err != nil {
 		return err
 	}
+	if err := ses.DropRedacted(ctx, row, c.Transcript); err != nil {
+		return err
+	}
 	factCohort, err := ses.PutFact(ctx, row, c.Transcript, joined[retention.Fact])
 	if err != nil {
 		return err

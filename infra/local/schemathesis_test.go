@@ -165,6 +165,8 @@ func (d described) furnish() map[string][]map[string]string {
 		return len(log.Entries) == 8
 	})
 	conversation, link := d.link()
+	of, file := d.outputs.attached(d.t, "with-a-file", d.outputs.upload(d.t, "image/png", []byte("\x89PNG\r\n\x1a\n")))
+	known["getAttachment"] = []map[string]string{{"id": of, "file": file}}
 	known["getTranscript"] = []map[string]string{{"id": conversation, "link": link}}
 
 	var files struct{ Files []struct{ Name string } }

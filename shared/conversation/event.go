@@ -88,12 +88,47 @@ type Author struct {
 
 // Attachment is what is known of a file that came with an entry.
 type Attachment struct {
+	// ID is ours, of a file that is kept; empty of one of which nothing but this is known.
+	ID    string `json:"id,omitzero"`
 	Name  string `json:"name,omitzero"`
 	Type  string `json:"type,omitzero"`
 	Bytes int64  `json:"bytes,omitzero"`
-	// URL is from where the file can be fetched. It may open the file to anybody, so nothing that is stored or answered has it.
-	URL string `json:"url,omitzero"`
+	// URL is from where the file can be fetched, Upload the id of an upload that has it. Either may open the file to anybody, so
+	// nothing that is stored or answered has them.
+	URL    string `json:"url,omitzero"`
+	Upload string `json:"upload,omitzero"`
+	// State and Reason say where the file is, in answers only.
+	State  FileState  `json:"state,omitzero"`
+	Reason FileReason `json:"reason,omitzero"`
 }
+
+// FileState is how far a file is that is kept.
+type FileState string
+
+// The states of a file. Waiting is fetched, or tried again; Missing is not tried any more.
+const (
+	FileWaiting FileState = "waiting"
+	FileStored  FileState = "stored"
+	FileMissing FileState = "missing"
+)
+
+// FileReason is why a file is not there.
+type FileReason string
+
+// The reasons for which a file is not there.
+const (
+	HostNotAllowed    FileReason = "host_not_allowed"    // neither the sender's nor one that the account allows
+	AddressNotAllowed FileReason = "address_not_allowed" // not https, or the name leads to an address that is not in the open
+	Timeout           FileReason = "timeout"
+	Unavailable       FileReason = "unavailable" // no answer, or one of 5xx, or one that broke off
+	NotFound          FileReason = "not_found"
+	Gone              FileReason = "gone"
+	RefusedByHost     FileReason = "refused_by_host" // any other answer but the file, a redirect among them
+	TooLarge          FileReason = "too_large"
+	TypeNotAllowed    FileReason = "type_not_allowed"
+	UploadUnknown     FileReason = "upload_unknown" // not there yet, or its day is over
+	NotStored         FileReason = "not_stored"     // the account stores no files any more
+)
 
 // Entry is one message, note or system line.
 type Entry struct {

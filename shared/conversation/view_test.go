@@ -24,7 +24,10 @@ func full() conversation.Event {
 		ID: "canary-event", Source: "chatwoot", Conversation: "canary-conversation", Kind: retention.Chat, Time: at(2), Received: at(3),
 		Entries: []conversation.Entry{{
 			ID: "canary-entry", Time: at(1), Author: conversation.Author{Role: conversation.Visitor, Name: "canary-author"}, Text: "canary-text",
-			Attachments: []conversation.Attachment{{Name: "canary-file.pdf", Type: "canary-type", Bytes: 4711, URL: "https://canary-url.example.com"}}, Private: true, Redacted: true,
+			Attachments: []conversation.Attachment{{
+				ID: "canary-file", Name: "canary-file.pdf", Type: "canary-type", Bytes: 4711, URL: "https://canary-url.example.com", Upload: "canary-upload",
+				State: conversation.FileMissing, Reason: conversation.Gone,
+			}}, Private: true, Redacted: true,
 		}},
 		Whole: true, Redacted: []string{"canary-redacted"}, Ended: true, Reopened: true,
 		Subjects: []conversation.Subject{{

@@ -16,6 +16,7 @@ const (
 	Internal Kind = iota
 	Invalid
 	TooLarge
+	OutOfRange
 	Unauthorized
 	NotFound
 	Conflict
@@ -30,6 +31,7 @@ var table = map[Kind]struct {
 	Internal:     {http.StatusInternalServerError, true},
 	Invalid:      {http.StatusBadRequest, false},
 	TooLarge:     {http.StatusRequestEntityTooLarge, false},
+	OutOfRange:   {http.StatusRequestedRangeNotSatisfiable, false},
 	Unauthorized: {http.StatusUnauthorized, false},
 	NotFound:     {http.StatusNotFound, false},
 	Conflict:     {http.StatusConflict, false},

@@ -3,11 +3,13 @@
 //	KMS key "wrap"
 //	└─ account key    random, wrapped by KMS under the encryption context {account}; kept in memory for five minutes
 //	   ├─ cohort key  random, one per account, kind and cohort      ┐ rows of the table keys, wrapped under a key
-//	   ├─ own key     random, one per conversation and generation   │ derived of the account key and the place of
+//	   ├─ own key     random, one per conversation and generation   │
+//	   ├─ files key   random, one per conversation that has files   │ derived of the account key and the place of
 //	   └─ index key   random, one per account                       ┘ the row, so that no wrapped key fits elsewhere
 //
 //	record key = HKDF-SHA-256(cohort key ‖ own key; account, kind, record id, incarnation, revision)
 //	entry key  = HKDF-SHA-256(own key; account, kind, record id, incarnation, generation, entry id)
+//	file key   = HKDF-SHA-256(files key; account, attachment, record id, incarnation, file id)
 //	fact key   = HKDF-SHA-256(cohort key; account, kind, record id)
 //	queue key  = HKDF-SHA-256(account key; message id)
 //

@@ -192,6 +192,11 @@ func EntryKey(own []byte, r Record, generation int64, entry string) []byte {
 	return derive(own, "entry", r.Account, string(r.Kind), r.ID, decimal(r.Incarnation), decimal(generation), entry)
 }
 
+// FileKey is the key of a file of a conversation, which lives as the conversation does.
+func FileKey(files []byte, r Record, file string) []byte {
+	return derive(files, "file", r.Account, string(retention.Attachment), r.ID, decimal(r.Incarnation), file)
+}
+
 // DayKey is the key of a fact or a visit, which have no own key.
 func DayKey(cohort []byte, r Record) []byte {
 	return derive(cohort, "fact", r.Account, string(r.Kind), r.ID) // facts were the first
@@ -232,6 +237,12 @@ func (x Index) RecordID(source string, kind retention.Kind, conversation string)
 
 // EntryID is the name under which an event of a conversation is stored.
 func (x Index) EntryID(record, event string) string { return x.name("entry", record, event)[:26] }
+
+// FileID is the id of a file of a conversation: the same in every form in which a sender tells of it, because where the file is
+// makes no difference.
+func (x Index) FileID(record, entry string, place int) string {
+	return x.name("file", record, entry, decimal(place))[:26]
+}
 
 // Subject is the blind index of what is known of a person, such as an e-mail address.
 func (x Index) Subject(field, value string) string { return x.name("subject", field, value) }

@@ -1,8 +1,8 @@
 // Package minimise drops from events what an account did not choose to keep, before anything is written. The start that
 // the account chose is one of
 //
-//	minimal     what was said and when: no name of anybody, no e-mail, phone or id of a visitor, no name of a file
-//	identified  names, e-mail addresses, phone numbers and the sender's ids of visitors too
+//	minimal     what was said and when: no name of anybody, no e-mail, phone or id of a visitor, no file and no name of one
+//	identified  names, e-mail addresses, phone numbers and the sender's ids of visitors too, and files
 //
 // IP addresses, places, user agents and custom fields are kept by neither: no adapter takes them from a delivery.
 // Payment card numbers are masked in both, wherever text is kept.
@@ -56,6 +56,9 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 		attachments := make([]conversation.Attachment, len(entry.Attachments))
 		for j, a := range entry.Attachments {
 			attachments[j] = conversation.Attachment{Name: name(a.Name), Type: mask(a.Type), Bytes: a.Bytes}
+			if s == Identified {
+				attachments[j].URL, attachments[j].Upload = a.URL, a.Upload
+			}
 		}
 		entry.Attachments = attachments
 		entries[i] = entry

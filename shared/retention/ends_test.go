@@ -279,13 +279,17 @@ func TestPolicyCheckOfRulesAndCadences(t *testing.T) {
 		})
 	}
 	for _, kind := range []retention.Kind{retention.Attachment} {
-		t.Run("refuses "+string(kind)+"s, which live as their conversations do", func(t *testing.T) {
-			for _, p := range []retention.Policy{
+		t.Run("refuses terms of "+string(kind)+"s, which live as their conversations do", func(t *testing.T) {
+			policies := []retention.Policy{
 				{Plan: retention.Standard, Shortened: map[retention.Kind]period{kind: {Months: 1}}},
 				{Plan: retention.Standard, Cadences: map[retention.Kind]retention.Cadence{kind: retention.Daily}},
-				{Plan: retention.Standard, Unstored: unstored(kind)},
 				{Plan: retention.Standard, Rules: keeps(period{Months: 1}, kind)},
-			} {
+			}
+			not := retention.Policy{Plan: retention.Standard, Unstored: unstored(kind)}
+			if err := not.Check(retention.FloorDay); err != nil {
+				t.Errorf("none are stored: %v", err)
+			}
+			for _, p := range policies {
 				if err := p.Check(retention.FloorDay); !errors.Is(err, retention.ErrPolicy) {
 					t.Errorf("%+v: error %v, want %v", p, err, retention.ErrPolicy)
 				}

@@ -34,6 +34,10 @@ func Kinds() []Kind { return append(Conversations(), Visit, Fact) }
 // ByDay says that records of the kind have no key of their own: what there is of a day goes together.
 func (k Kind) ByDay() bool { return k == Visit || k == Fact }
 
+// Storable are the kinds of which a policy says whether they are stored. Attachments are, which live as their conversations do and
+// have no other terms: files that there are when they are not stored any more are hidden, and go with their conversations.
+func Storable() []Kind { return append(Kinds(), Attachment) }
+
 // Plan is what the account pays for: how long each kind may be kept at most.
 type Plan string
 
@@ -149,7 +153,7 @@ func (p Policy) Check(floor Floor) error {
 		}
 	}
 	for kind := range p.Unstored {
-		if !slices.Contains(Kinds(), kind) {
+		if !slices.Contains(Storable(), kind) {
 			return fmt.Errorf("%w: unknown kind", ErrPolicy)
 		}
 	}

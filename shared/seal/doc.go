@@ -54,8 +54,9 @@
 //
 // It reads only what it could have written, with any frame length up to MaxPlaintext: one data key of its own provider,
 // that stored context, that suite, framed. Other messages of the SDK are ErrUnsupported. It neither makes nor looks up
-// keys, does not compress, does not hide the plaintext's length, does not stream (a message and its plaintext are in
-// memory as a whole, so nothing unauthenticated is ever returned), and does not wipe keys from memory.
+// keys, does not compress, does not hide the plaintext's length, and does not wipe keys from memory. Open has a message and its
+// plaintext in memory as a whole, so nothing unauthenticated is ever returned; SealFrom takes the plaintext as a stream, and
+// OpenPart opens the frames that hold some of its bytes, which are authentic one by one.
 //
 // The data key's IV is random: seal fewer than 2^32 messages under one wrapping key. With GODEBUG=fips140=on it uses
 // Go's FIPS 140-3 module; fips140=only refuses it, because the format prescribes the frames' IVs.

@@ -91,6 +91,31 @@ func Open(key []byte, ctx Context, message []byte) ([]byte, error) {
 }
 
 func write(random io.Reader, frameLen int, key []byte, ctx Context, plaintext []byte) ([]byte, error) {
+	w, err := begin(random, frameLen, key, ctx, len(plaintext))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		n := min(len(plaintext), frameLen)
+		final := n == len(plaintext)
+		w.frame(plaintext[:n], final)
+		if final {
+			return w.out, nil
+		}
+		plaintext = plaintext[n:]
+	}
+}
+
+// writer appends the frames of one message behind its header.
+type writer struct {
+	out     []byte
+	frames  cipher.AEAD
+	id, aad []byte
+	seq     uint32
+}
+
+// begin writes the header of a message, in a buffer that has room for a plaintext of the size.
+func begin(random io.Reader, frameLen int, key []byte, ctx Context, size int) (*writer, error) {
 	wrapping, err := newGCM(key)
 	if err != nil {
 		return nil, err
@@ -109,8 +134,8 @@ func write(random io.Reader, frameLen int, key []byte, ctx Context, plaintext []
 		return nil, err
 	}
 
-	regular := max(len(plaintext)-1, 0) / frameLen
-	out := make([]byte, 0, headerLen+regular*frameOverhead+finalOverhead+len(plaintext))
+	regular := max(size-1, 0) / frameLen
+	out := make([]byte, 0, headerLen+regular*frameOverhead+finalOverhead+size)
 	out = append(out, version...)
 	out = append(out, id...)
 	out = append(out, provenance...)
@@ -121,70 +146,83 @@ func write(random io.Reader, frameLen int, key []byte, ctx Context, plaintext []
 	out = binary.BigEndian.AppendUint32(out, uint32(frameLen))
 	out = append(out, commitment...)
 	out = frames.Seal(out, headerIV, nil, append(slices.Clip(out), required...))
+	return &writer{out: out, frames: frames, id: id, aad: make([]byte, 0, frameAADLen)}, nil
+}
 
-	aad := make([]byte, 0, frameAADLen)
-	for seq := uint32(1); ; seq++ {
-		n := min(len(plaintext), frameLen)
-		final := n == len(plaintext)
-		if final {
-			out = append(out, lastFrame...)
-		}
-		out = binary.BigEndian.AppendUint32(out, seq)
-		out = appendIV(out, seq)
-		iv := out[len(out)-ivLen:]
-		if final {
-			out = binary.BigEndian.AppendUint32(out, uint32(n))
-		}
-		aad = appendFrameAAD(aad[:0], id, final, seq, n)
-		out = frames.Seal(out, iv, plaintext[:n], aad)
-		if final {
-			return out, nil
-		}
-		plaintext = plaintext[n:]
+// frame seals the next frame. All but the final one have the header's frame length.
+func (w *writer) frame(plaintext []byte, final bool) {
+	w.seq++
+	if final {
+		w.out = append(w.out, lastFrame...)
 	}
+	w.out = binary.BigEndian.AppendUint32(w.out, w.seq)
+	w.out = appendIV(w.out, w.seq)
+	iv := w.out[len(w.out)-ivLen:]
+	if final {
+		w.out = binary.BigEndian.AppendUint32(w.out, uint32(len(plaintext)))
+	}
+	w.aad = appendFrameAAD(w.aad[:0], w.id, final, w.seq, len(plaintext))
+	w.out = w.frames.Seal(w.out, iv, plaintext, w.aad)
 }
 
 func read(key []byte, ctx Context, message []byte) ([]byte, error) {
-	wrapping, err := newGCM(key)
+	h, err := readHeader(key, ctx, message, headerLen+finalOverhead)
 	if err != nil {
 		return nil, err
+	}
+	return readFrames(h.frames, h.id, h.frameLen, message[headerLen:])
+}
+
+// header is what the header of a message says.
+type header struct {
+	frames   cipher.AEAD
+	id       []byte
+	frameLen int
+}
+
+// readHeader reads the header of a message, of which there must be so many bytes.
+func readHeader(key []byte, ctx Context, message []byte, least int) (h header, err error) {
+	wrapping, err := newGCM(key)
+	if err != nil {
+		return h, err
 	}
 	full, required, err := ctx.serialize()
 	if err != nil {
-		return nil, err
+		return h, err
 	}
 	switch {
 	case len(message) >= len(version) && string(message[:idAt]) != version:
-		return nil, fmt.Errorf("%w version or suite", ErrUnsupported)
-	case len(message) < headerLen+finalOverhead:
-		return nil, fmt.Errorf("%w: %d bytes are no message", ErrFormat, len(message))
+		return h, fmt.Errorf("%w version or suite", ErrUnsupported)
+	case len(message) < least:
+		return h, fmt.Errorf("%w: %d bytes are no message", ErrFormat, len(message))
 	case string(message[provenanceAt:ivAt]) != provenance,
 		string(message[wrappedLenAt:wrappedAt]) != wrappedLen,
 		string(message[framedAt:frameLenAt]) != framed:
-		return nil, fmt.Errorf("%w schema, data key or content type", ErrUnsupported)
+		return h, fmt.Errorf("%w schema, data key or content type", ErrUnsupported)
 	}
 
-	id := message[idAt:provenanceAt]
+	h.id = message[idAt:provenanceAt]
 	dataKey, err := wrapping.Open(nil, message[ivAt:wrappedLenAt], message[wrappedAt:framedAt], full)
 	if err != nil {
-		return nil, fmt.Errorf("%w: data key", ErrAuth)
+		return h, fmt.Errorf("%w: data key", ErrAuth)
 	}
-	frames, commitment, err := derive(dataKey, id)
+	frames, commitment, err := derive(dataKey, h.id)
 	if err != nil {
-		return nil, err
+		return h, err
 	}
 	if subtle.ConstantTimeCompare(commitment, message[commitmentAt:headerTagAt]) != 1 {
-		return nil, ErrCommitment
+		return h, ErrCommitment
 	}
 	aad := append(slices.Clip(message[:headerTagAt]), required...)
 	if _, err := frames.Open(nil, headerIV, message[headerTagAt:headerLen], aad); err != nil {
-		return nil, fmt.Errorf("%w: header", ErrAuth)
+		return h, fmt.Errorf("%w: header", ErrAuth)
 	}
 	frameLen := binary.BigEndian.Uint32(message[frameLenAt:])
 	if frameLen == 0 || frameLen > MaxPlaintext {
-		return nil, fmt.Errorf("%w frame length %d", ErrUnsupported, frameLen)
+		return h, fmt.Errorf("%w frame length %d", ErrUnsupported, frameLen)
 	}
-	return readFrames(frames, id, int(frameLen), message[headerLen:])
+	h.frames, h.frameLen = frames, int(frameLen)
+	return h, nil
 }
 
 func readFrames(frames cipher.AEAD, id []byte, frameLen int, rest []byte) ([]byte, error) {

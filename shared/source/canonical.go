@@ -109,7 +109,8 @@ func verifyCanonical(d Delivery, secrets []string) error {
 const (
 	canonicalVersion = "1"
 	maxEvents        = 500
-	maxList          = 100  // tags, subjects, agents, and attachments of an entry
+	maxList          = 100 // tags, subjects, agents, and attachments of an entry
+	maxURL           = 2048
 	maxLine          = 1000 // characters of a name, a title and the like; texts are limited by the body's megabyte alone
 	maxAgent         = 256  // characters of an agent's id
 	maxSeconds       = 7 * 24 * 3600
@@ -158,6 +159,9 @@ type canonicalAttachment struct {
 	Name  string         `json:"name"`
 	Type  string         `json:"type"`
 	Bytes jsontext.Value `json:"bytes"`
+	// Where the file is: at an address, or an upload, which counts if both are said.
+	URL    string `json:"url"`
+	Upload string `json:"upload"`
 }
 
 type canonicalSubject struct {
@@ -281,7 +285,9 @@ func (r *canonicalReader) decode(raw jsontext.Value, v any) {
 }
 
 var (
-	canonicalID = regexp.MustCompile(`^[!-~]+$`)
+	canonicalUpload = regexp.MustCompile(`^[a-z2-7]{26}$`)
+	canonicalURL    = regexp.MustCompile(`^https://[!-~]+$`)
+	canonicalID     = regexp.MustCompile(`^[!-~]+$`)
 	// canonicalTime is what time.Parse leaves open: digits of a fraction, and what an offset may be.
 	canonicalTime = regexp.MustCompile(`^[0-9T:-]{19}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
 )
@@ -528,9 +534,15 @@ func (r *canonicalReader) attachment(entry *conversation.Entry, c *canonicalAtta
 		r.refuse(ErrMissing)
 	}
 	name := r.line(c.Name, "name", maxLine)
+	if c.URL != "" && (len(c.URL) > maxURL || !canonicalURL.MatchString(c.URL)) {
+		r.refuse(strictjson.ErrShape, "url")
+	}
+	if c.Upload != "" && !canonicalUpload.MatchString(c.Upload) {
+		r.refuse(strictjson.ErrShape, "upload")
+	}
 	entry.Attachments = append(entry.Attachments, conversation.Attachment{
 		Name: name[strings.LastIndexByte(name, '/')+1:], // without the folders of a sender
-		Type: r.line(c.Type, "type", maxLine), Bytes: r.number(c.Bytes, "bytes", 0, 1<<53-1),
+		Type: r.line(c.Type, "type", maxLine), Bytes: r.number(c.Bytes, "bytes", 0, 1<<53-1), URL: c.URL, Upload: c.Upload,
 	})
 }
 

@@ -67,7 +67,9 @@ var _ = describe("canonical", traits{
 			m[entry+"id"], m[entry+"time"], m[entry+"author"], m[entry+"author.role"] = needed, needed, use{takes: "o", required: true}, needed
 			m[entry+"author.id"], m[entry+"author.name"], m[entry+"text"] = text, text, text
 			m[entry+"private"], m[entry+"attachments"], m[entry+"attachments.*"] = use{takes: "b"}, list, perhaps
-			m[entry+"attachments.*.name"], m[entry+"attachments.*.type"] = text, text
+			for _, field := range []string{"name", "type", "url", "upload"} {
+				m[entry+"attachments.*."+field] = text
+			}
 			m[entry+"attachments.*.bytes"] = use{takes: "n"}
 		}
 		for _, name := range []string{"article.published", "article.changed", "article.withdrawn"} {
@@ -222,6 +224,12 @@ func TestCanonicalFields(t *testing.T) {
 		{"an agent of 257 characters", `"agents":["` + long(257) + `"]`, strictjson.ErrShape},
 		{"a file of 9 petabytes", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"bytes":9007199254740991}]}]`, nil},
 		{"a file of a byte more", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"bytes":9007199254740992}]}]`, strictjson.ErrShape},
+		{"a file at an address, one in an upload", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"url":"https://files.example.com/a?b=c"},{"upload":"abcdefghijklmnopqrstuvwxyz"},{"url":"","upload":null}]}]`, nil},
+		{"a file at an address without TLS", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"url":"http://files.example.com/"}]}]`, strictjson.ErrShape},
+		{"a file at an address of a line break", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"url":"https://files.example.com/\n"}]}]`, strictjson.ErrShape},
+		{"a file at the longest address", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"url":"https://a.example/` + strings.Repeat("a", 2048-18) + `"}]}]`, nil},
+		{"a file at a longer address", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"url":"https://a.example/` + strings.Repeat("a", 2049-18) + `"}]}]`, strictjson.ErrShape},
+		{"a file in what is no upload", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{"upload":"../abcdefghijklmnopqrstuvw"}]}]`, strictjson.ErrShape},
 		{"101 files", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"attachments":[{}` + strings.Repeat(",{}", 100) + `]}]`, strictjson.ErrShape},
 		{"a text of 900 KB", `"entries":[{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"bot"},"text":"` + long(450_000) + `"}]`, nil},
 		{"10,000 entries", `"entries":[` + strings.TrimSuffix(strings.Repeat(`{"id":"1","time":"2026-11-20T09:59:00Z","author":{"role":"visitor"}},`, 10_000), ",") + `]`, nil},

@@ -20,7 +20,7 @@ func (s *Store) Destroy(ctx context.Context, r Row) (d Destruction, ok bool, err
 	if r.State != Destroyed {
 		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.Tables.Keys, Key: r.Key(),
-			UpdateExpression:         aws.String("SET #state = :destroyed, known = :known REMOVE own"),
+			UpdateExpression:         aws.String("SET #state = :destroyed, known = :known REMOVE own, " + filesKey),
 			ConditionExpression:      aws.String("generation = :generation AND #state = :state"),
 			ExpressionAttributeNames: map[string]string{"#state": "state"},
 			ExpressionAttributeValues: attr.Item{
@@ -48,8 +48,8 @@ func (s *Store) DeleteItems(ctx context.Context, r Row) (Destruction, error) {
 	return d, s.Forget(ctx, r)
 }
 
-// deleteItems deletes the events, the pointers, the objects and, last, the record of a life of a conversation: the record
-// alone knows where its pointers and its object are.
+// deleteItems deletes the files, the events, the pointers, the objects and, last, the record of a life of a conversation: the
+// record alone knows where its pointers and its object are.
 func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err error) {
 	pk := RecordPartition(r.Account, r.ID)
 	record, err := s.get(ctx, s.Tables.Records, attr.Key(pk, recordKey(r.Incarnation)))
@@ -79,6 +79,17 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	})
 	if err != nil {
 		return d, err
+	}
+	files, err := s.files(ctx, r, "pk, sk, #state, due")
+	if err != nil {
+		return d, err
+	}
+	for _, f := range files {
+		keys = append(keys, f.key)
+		if !f.Due.IsZero() {
+			keys = append(keys, dueKey(f.Reference, f.Due))
+		}
+		objects = append(objects, FileObject(f.Reference))
 	}
 	for _, object := range objects {
 		if err := s.Objects.Delete(ctx, object); err != nil {

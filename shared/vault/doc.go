@@ -14,6 +14,8 @@
 //	table records
 //	demo#<record>                  entry#0001#<generation>#<entry>     one event of an open conversation, sealed
 //	demo#<record>                  record#0001                         the settled revision, sealed
+//	demo#<record>                  file#0001#<file>                    how far a file is, and sealed where it is fetched from
+//	demo#due#                      1763757000000#<record>#0001#<file>  a file that is to be fetched by then
 //	demo#subject#<blind index>     <record>#0001                       a pointer from a person to a conversation
 //	demo#fact#2026-11-21#          <fact>                              a fact, sealed
 //
@@ -36,6 +38,16 @@
 // row's generation commits.
 //
 // A record names the generation whose own key sealed it; while a settling is under way the row has the keys of both.
+//
+// # Files
+//
+// A file lives as its conversation does, through all its revisions: it has a key of its own, derived of the files key of the
+// conversation's row, which is made with its first file and goes with the own keys. Its row and a due row are written before the event
+// that tells of it: whatever fails, somebody looks for it again. Whoever fetches it claims the row for a
+// while, so that two never write one object. The object is one message of package seal, whose frames open one by one.
+//
+//	state    waiting ──► stored      the object is there; the row does not have the address any more
+//	         waiting ──► missing     with a reason
 //
 // # What a policy asks
 //

@@ -241,7 +241,7 @@ func (s *Store) End(ctx context.Context, f Fence, doomed []Doomed) (ended []Doom
 			}
 			updates[i] = types.Update{
 				TableName: &s.Tables.Keys, Key: d.Key(),
-				UpdateExpression:         aws.String("SET #state = :destroyed, known = :known, " + d.Ending.set(values) + " REMOVE own"),
+				UpdateExpression:         aws.String("SET #state = :destroyed, known = :known, " + d.Ending.set(values) + " REMOVE own, " + filesKey),
 				ConditionExpression:      aws.String("generation = :generation AND #state = :state"),
 				ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
 			}

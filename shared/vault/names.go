@@ -48,6 +48,11 @@ func entryKey(incarnation int, generation int64, entry string) string {
 	return fmt.Sprintf("%s%012d#%s", entryPrefix(incarnation), generation, entry)
 }
 
+func filePrefix(incarnation int) string { return "file#" + incarnationKey(incarnation) + "#" }
+
+// duePartition is the partition of the files of an account that are to be fetched, by when.
+func duePartition(account string) string { return account + "#due#" }
+
 // SubjectPartition is the partition of the pointers from one person.
 func SubjectPartition(account, blind string) string { return account + "#subject#" + blind }
 

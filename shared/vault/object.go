@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -36,6 +37,11 @@ func BodyObject(account, record, name string) string {
 	return "bodies/" + account + "/" + record + "/" + strings.ReplaceAll(name, "#", "/")
 }
 
+// FileObject is the name of the object of a file. There is one for each file, so that whoever deletes the file's row knows it.
+func FileObject(r FileReference) string {
+	return "files/" + r.Account + "/" + ID(r.Record, r.Incarnation) + "/" + r.File
+}
+
 // QueueObject is the name of the object of a message too large for a queue.
 func QueueObject(account, message string) string { return "queue/" + account + "/" + message }
 
@@ -54,7 +60,16 @@ func (o *Objects) Put(ctx context.Context, name string, sealed []byte) error {
 
 // Get reads an object, or ErrObjectGone.
 func (o *Objects) Get(ctx context.Context, name string) ([]byte, error) {
-	out, err := o.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &name})
+	return o.get(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &name})
+}
+
+// GetPart reads the bytes of an object from start and before end, or ErrObjectGone. Where it is shorter, they are fewer.
+func (o *Objects) GetPart(ctx context.Context, name string, start, end int64) ([]byte, error) {
+	return o.get(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &name, Range: aws.String(fmt.Sprintf("bytes=%d-%d", start, end-1))})
+}
+
+func (o *Objects) get(ctx context.Context, in *s3.GetObjectInput) ([]byte, error) {
+	out, err := o.Client.GetObject(ctx, in)
 	if _, gone := errors.AsType[*types.NoSuchKey](err); gone {
 		return nil, ErrObjectGone
 	}

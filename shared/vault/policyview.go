@@ -104,6 +104,7 @@ func Terms(p account.Policy, rules []RuleView) TermsView {
 		of := p.Policy.Terms(kind, nil)
 		t.Retention[kind], t.Cadence[kind], t.Store[kind] = of.Keeps.String(), of.Cadence, !of.Unstored
 	}
+	t.Store[retention.Attachment] = !p.Unstored[retention.Attachment]
 	for kind, destinations := range p.Required {
 		t.Required[kind] = destinations
 	}

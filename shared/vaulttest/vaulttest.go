@@ -358,6 +358,13 @@ func (b *Bucket) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func
 	if !ok {
 		return nil, &s3types.NoSuchKey{}
 	}
+	if in.Range != nil {
+		var from, to int
+		if n, err := fmt.Sscanf(*in.Range, "bytes=%d-%d", &from, &to); n != 2 || from > to || from >= len(body) {
+			return nil, fmt.Errorf("InvalidRange: %w", err)
+		}
+		body = body[from:min(to+1, len(body))]
+	}
 	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 

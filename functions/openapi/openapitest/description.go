@@ -148,6 +148,9 @@ func (d *Description) Answer(route string, status int, header http.Header, body 
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err == nil && content[kind] == nil && content[anything] != nil {
+		kind = anything
+	}
 	if err != nil || content[kind] == nil {
 		return fmt.Errorf("%s answers %d as %q", route, status, header.Get("Content-Type"))
 	}
@@ -169,6 +172,9 @@ func (d *Description) Answer(route string, status int, header http.Header, body 
 	}
 	return nil
 }
+
+// anything is the media type of an answer that can be of any.
+const anything = "*/*"
 
 // Valid says what of a value is not as the schema at a pointer has it.
 func (d *Description) Valid(pointer string, value any) error {

@@ -1,0 +1,32 @@
+// Package attach gets the files that came with messages, and seals them.
+//
+// Triggers:
+//
+//	the attach queue: {"account", "record", "incarnation", "file"}   a file that an event told of, or that is tried again
+//	EventBridge Scheduler: {"action": "sweep"}                       sends to that queue what is due, of every account
+//	POST /v1/accounts/{account}/uploads                              a place for an integration to put a file: 201
+//
+// A file comes from the address that its sender gave, or from an upload. An address must be https, of a host that the source's
+// adapter knows as its sender's or that the account allows for the source, and lead to an address in the open (package guard).
+// What comes has 30 seconds, at most 25 MB, and one of the types of types.go, by what it says of itself and by its first bytes.
+//
+// An upload is put by a presigned link of five minutes, which takes as many bytes of the type as were announced; it stays for a day
+// in the staging bucket and is one attachment's. The name of a file is never part of a key.
+//
+// Writes: the object, sealed under a key that goes with the conversation's (objects, under files/), then the row of the file
+// (records). What cannot be had is waiting, with the reason, and is tried again after 1, 10 and 60 minutes, 6 and 24 hours, then
+// missing; what will never be otherwise (too_large, type_not_allowed, gone, address_not_allowed) is missing at once. Nothing waits
+// for a file: a conversation settles, is read and is destroyed with or without it.
+//
+// Retry and idempotency: a file is claimed for five minutes, longer than an invocation can take, so that a message may come any
+// number of times and nobody writes an object beside somebody else. Until it is there or given up, a due row leads to it: a message
+// that was lost, or a process that died, costs a wait until the sweep. A conversation that is destroyed meanwhile takes its files
+// with it: who put an object looks at the row once more, and deletes the object where the conversation is gone.
+//
+// May: read the rows of an account and of its sources; list accounts; read rows of conversations; read rows of files, and put and
+// delete those of due ones; update of a row of records only what says how far a file is; delete items of records (rows of files of
+// conversations that are gone); decrypt with the wrap key under an account's context; put and delete objects under files/; put, read
+// and delete objects of the staging bucket (a presigned link may what its signer may); send to its queue and receive from it.
+//
+// Alarms: errors; anything in the dead-letter queue.
+package attach

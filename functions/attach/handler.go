@@ -1,0 +1,132 @@
+package attach
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// Deps are what a handler needs.
+type Deps struct {
+	Store   *vault.Store
+	Fetch   fetcher
+	Uploads uploads
+	Queue   queue
+}
+
+type fetcher interface {
+	// Get asks for an address of one of the hosts, as package guard does.
+	Get(ctx context.Context, address string, hosts []string) (*http.Response, error)
+}
+
+// ErrNoUpload is returned for an upload that is not there.
+var ErrNoUpload = errors.New("attach: no such upload")
+
+type uploads interface {
+	// Open opens an upload and says of which type it is, or answers ErrNoUpload.
+	Open(ctx context.Context, key string) (io.ReadCloser, string, error)
+	// Delete forgets an upload; one that is gone is no error.
+	Delete(ctx context.Context, key string) error
+	// Link is a URL by which so many bytes of a type can be put for a while, and the headers that the request must have.
+	Link(ctx context.Context, key, contentType string, size int64, life time.Duration) (url string, headers map[string]string, err error)
+}
+
+type queue interface {
+	// Attach sends up to ten references to the attach queue.
+	Attach(context.Context, []vault.FileReference) error
+}
+
+// Handler gets files.
+type Handler struct{ Deps }
+
+// New makes a handler.
+func New(deps Deps) *Handler { return &Handler{deps} }
+
+// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records, the schedule has an action.
+func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var in struct {
+		Action         string          `json:"action"`
+		RequestContext json.RawMessage `json:"requestContext"`
+		Records        json.RawMessage `json:"Records"`
+	}
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, errors.New("neither a request, a batch of the queue nor an action")
+	}
+	switch {
+	case in.RequestContext != nil:
+		var req events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(raw, &req); err != nil {
+			return nil, errors.New("not a request of the HTTP API")
+		}
+		return h.HTTP(ctx, req)
+	case in.Records != nil:
+		var batch events.SQSEvent
+		if err := json.Unmarshal(raw, &batch); err != nil {
+			return nil, errors.New("not a batch of the queue")
+		}
+		return h.Batch(ctx, batch)
+	case in.Action == "sweep":
+		return h.Sweep(ctx)
+	}
+	return nil, errors.New(`the action must be "sweep"`)
+}
+
+// Batch gets the files of a batch.
+func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	return edge.Queue(ctx, batch, func(ctx context.Context, m events.SQSMessage) error {
+		ref, err := vault.ParseFileReference(m.Body)
+		if err != nil {
+			return err
+		}
+		return h.Get(ctx, ref)
+	}), nil
+}
+
+// Swept is what a sweep found.
+type Swept struct {
+	Due int `json:"due"`
+}
+
+// Sweep sends to the queue what is due, of every account. Where there is nothing, an account costs a read unit.
+func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
+	var failures []error
+	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
+		n, err := h.sweep(ctx, account)
+		swept.Due += n
+		if err != nil {
+			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
+		}
+		return true, nil
+	})
+	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
+	return swept, errors.Join(append(failures, err)...)
+}
+
+func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) {
+	var due []vault.FileReference
+	err = h.Store.DueFiles(ctx, account, func(ref vault.FileReference) (bool, error) {
+		due = append(due, ref)
+		return len(due) < mostDue, nil
+	})
+	for some := range slices.Chunk(due, 10) {
+		if sent := h.Queue.Attach(ctx, some); sent != nil {
+			return n, errors.Join(err, sent)
+		}
+		n += len(some)
+	}
+	return n, err
+}
+
+// mostDue is how many files of an account a sweep looks at: the others have their turn in the next.
+const mostDue = 1000

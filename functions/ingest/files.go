@@ -1,0 +1,87 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// files are those that an event tells of, and which of them nobody knew.
+type files struct {
+	received time.Time
+	contents map[string]vault.FileContent
+	mu       sync.Mutex
+	news     []vault.FileReference
+}
+
+// maxFiles is how many files of one event are kept: as many as can be written while its sender waits. Of more, what is said of them
+// is kept.
+const maxFiles = 200
+
+// takeFiles gives each file of an event its id, and takes out of the event from where it can be fetched. The event handed in is not
+// changed: it may have to wait in the queue as it is.
+func takeFiles(ses *vault.Session, record string, e conversation.Event) (conversation.Event, *files) {
+	with := &files{received: e.Received.Time, contents: map[string]vault.FileContent{}}
+	e.Entries = slices.Clone(e.Entries)
+	for i := range e.Entries {
+		entry := &e.Entries[i]
+		entry.Attachments = slices.Clone(entry.Attachments)
+		for j := range entry.Attachments {
+			a := &entry.Attachments[j]
+			if (a.URL != "" || a.Upload != "") && ses.TakesFiles() && len(with.contents) < maxFiles {
+				a.ID = ses.Index.FileID(record, entry.ID, j)
+				with.contents[a.ID] = vault.FileContent{
+					Name: a.Name, Type: a.Type, Bytes: a.Bytes, Source: e.Source, URL: a.URL, Upload: a.Upload,
+				}
+			}
+			a.URL, a.Upload = "", ""
+		}
+	}
+	return e, with
+}
+
+// unsent is after how long somebody looks for a file whose message was lost.
+const unsent = 5 * time.Minute
+
+// putFiles writes that there are files, before the event that tells of them: what is acknowledged is looked for. ok is false where
+// the row is destroyed.
+func (h *Handler) putFiles(ctx context.Context, ses *vault.Session, row vault.Row, with *files) (_ vault.Row, ok bool, err error) {
+	if len(with.contents) == 0 {
+		return row, true, nil
+	}
+	if row, ok, err = ses.WithFilesKey(ctx, row); err != nil || !ok {
+		return row, false, err
+	}
+	due := h.Store.Now().Add(unsent)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for id, content := range with.contents {
+		group.Go(func() error {
+			known, err := ses.PutFile(ctx, row, id, content, with.received, due)
+			if err == nil && !known {
+				with.mu.Lock()
+				defer with.mu.Unlock()
+				with.news = append(with.news, row.FileOf(id))
+			}
+			return err
+		})
+	}
+	return row, true, group.Wait()
+}
+
+// attach asks for what is new to be fetched. Where that fails, attach itself finds it: the event is durable.
+func (h *Handler) attach(ctx context.Context, with *files) {
+	for some := range slices.Chunk(with.news, 10) {
+		if err := h.Queue.Attach(ctx, some); err != nil {
+			slog.WarnContext(ctx, "files are fetched later", slog.Int("files", len(some)), slog.String("cause", edge.Cause(err)))
+		}
+	}
+}

@@ -1,0 +1,508 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/minimise"
+	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/seal"
+)
+
+// filesKey is the attribute of a conversation's row that holds the wrapped files key.
+const filesKey = "filesKey"
+
+// MaxFile is the largest file in bytes that is kept.
+const MaxFile = 25 << 20
+
+// File is a file of one life of a conversation, as its row says without opening it.
+type File struct {
+	Reference FileReference
+	State     conversation.FileState
+	Reason    conversation.FileReason
+	// Attempts is how often it was tried to get it, Due when somebody looks for it again; zero is never.
+	Attempts int
+	Due      time.Time
+	key      attr.Item
+	sealed   []byte
+}
+
+// FileContent is what is sealed of a file beside the file itself. Source, URL and Upload, which say from where it comes, are kept
+// until it is there or given up.
+type FileContent struct {
+	Name   string `json:"name,omitzero"`
+	Type   string `json:"type,omitzero"`
+	Bytes  int64  `json:"bytes,omitzero"`
+	Source string `json:"source,omitzero"`
+	URL    string `json:"url,omitzero"`
+	Upload string `json:"upload,omitzero"`
+}
+
+// Fetched is what is left of it once nobody looks for the file any more.
+func (c FileContent) Fetched() FileContent {
+	return FileContent{Name: c.Name, Type: c.Type, Bytes: c.Bytes}
+}
+
+// KeepsFiles says whether the files of the account may be read.
+func (ses *Session) KeepsFiles() bool { return !ses.Policy.Unstored[retention.Attachment] }
+
+// TakesFiles says whether new files come to those that the account has.
+func (ses *Session) TakesFiles() bool {
+	return ses.KeepsFiles() && ses.Policy.Start == minimise.Identified
+}
+
+func filesPlace(r Row) string {
+	return place(conversationPartition(r.Account, r.ID), incarnationKey(r.Incarnation), filesKey)
+}
+
+// WithFilesKey sees to it that the row has a files key. ok is false where the row is destroyed.
+func (ses *Session) WithFilesKey(ctx context.Context, r Row) (with Row, ok bool, err error) {
+	if len(r.files) > 0 {
+		return r, true, nil
+	}
+	out, err := ses.store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &ses.store.Tables.Keys, Key: r.Key(), ReturnValues: types.ReturnValueAllNew,
+		UpdateExpression:         aws.String("SET " + filesKey + " = if_not_exists(" + filesKey + ", :key)"),
+		ConditionExpression:      aws.String("attribute_exists(pk) AND #state <> :destroyed"),
+		ExpressionAttributeNames: map[string]string{"#state": "state"},
+		ExpressionAttributeValues: attr.Item{
+			":key": attr.B(ses.Key.Wrap(filesPlace(r), keyring.NewKey())), ":destroyed": attr.S(Destroyed),
+		},
+	})
+	if IsConditionFailed(err) {
+		return r, false, nil
+	}
+	if err != nil {
+		return r, false, err
+	}
+	r.files = attr.GetB(out.Attributes, filesKey)
+	return r, true, nil
+}
+
+// fileKey opens the key of a file.
+func (ses *Session) fileKey(r Row, file string) ([]byte, error) {
+	if len(r.files) == 0 {
+		return nil, ErrUnreadable
+	}
+	key, err := ses.Key.Unwrap(filesPlace(r), r.files)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return keyring.FileKey(key, r.Record, file), nil
+}
+
+func fileContext(r Row, file, part string) seal.Context {
+	return sealContext(r.Record, "file", file, "part", part)
+}
+
+func (ses *Session) sealFile(r Row, file string, c FileContent) ([]byte, error) {
+	key, err := ses.fileKey(r, file)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return seal.Seal(key, fileContext(r, file, "row"), plain)
+}
+
+// OpenFile opens what is sealed in a file's row.
+func (ses *Session) OpenFile(r Row, f File) (c FileContent, err error) {
+	key, err := ses.fileKey(r, f.Reference.File)
+	if err != nil {
+		return c, err
+	}
+	plain, err := seal.Open(key, fileContext(r, f.Reference.File, "row"), f.sealed)
+	if err != nil {
+		return c, fmt.Errorf("%w: open file: %w", ErrDamaged, err)
+	}
+	return c, Unmarshal(plain, &c)
+}
+
+// FileOf is the reference to a file of a life of a conversation.
+func (r Row) FileOf(file string) FileReference {
+	return FileReference{Account: r.Account, Record: r.ID, Incarnation: r.Incarnation, File: file}
+}
+
+func fileItemKey(r FileReference) attr.Item {
+	return attr.Key(RecordPartition(r.Account, r.Record), filePrefix(r.Incarnation)+r.File)
+}
+
+func dueKey(r FileReference, at time.Time) attr.Item {
+	return attr.Key(duePartition(r.Account), Position(at, r.Record, r.Incarnation)+"#"+r.File)
+}
+
+// dueLife is how long a due row is there at the longest: it is one of a file that is looked for, for a day and a half.
+const dueLife = 30 * 24 * time.Hour
+
+func (s *Store) putDue(ctx context.Context, r FileReference, at time.Time) error {
+	item := dueKey(r, at)
+	item["ttl"] = attr.N(at.Add(dueLife).Unix())
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Tables.Records, Item: item})
+	return err
+}
+
+// PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key. Where it is
+// interrupted before its due row, nobody has acknowledged the file: whoever tells of it again puts that.
+func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, received, due time.Time) (known bool, err error) {
+	sealed, err := ses.sealFile(r, file, c)
+	if err != nil {
+		return false, err
+	}
+	ref := r.FileOf(file)
+	item := fileItemKey(ref)
+	item["state"], item["due"], item["file"] = attr.S(conversation.FileWaiting), attr.Time(due), attr.B(sealed)
+	item["ttl"] = attr.N(ses.garbage(r.Kind, received))
+	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	if known = IsConditionFailed(err); !known {
+		if err != nil {
+			return false, err
+		}
+		return false, ses.store.putDue(ctx, ref, due)
+	}
+	f, ok, err := ses.store.File(ctx, ref)
+	if err != nil || !ok || f.State != conversation.FileWaiting || f.Attempts > 0 {
+		return true, err
+	}
+	return true, ses.store.putDue(ctx, ref, f.Due)
+}
+
+func (s *Store) deleteDue(ctx context.Context, r FileReference, at time.Time) error {
+	if at.IsZero() {
+		return nil
+	}
+	return s.deleteRecord(ctx, dueKey(r, at))
+}
+
+// deleteRecord deletes one item of the records table: who may delete items one by one cannot put any.
+func (s *Store) deleteRecord(ctx context.Context, key attr.Item) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Tables.Records, Key: attr.Item{"pk": key["pk"], "sk": key["sk"]}})
+	return err
+}
+
+func readFile(account string, item attr.Item) (File, error) {
+	sk := attr.GetS(item, "sk")
+	const prefix = len("file#0001#")
+	ref := FileReference{Account: account}
+	if len(sk) > prefix {
+		ref.Record = attr.GetS(item, "pk")[len(RecordPartition(account, "")):]
+		_, _ = fmt.Sscanf(sk[len("file#"):prefix-1], "%d", &ref.Incarnation)
+		ref.File = sk[prefix:]
+	}
+	if !fileForm().MatchString(ref.File) {
+		return File{}, errors.New("vault: a row of files has another key")
+	}
+	return File{
+		Reference: ref, State: conversation.FileState(attr.GetS(item, "state")), Reason: conversation.FileReason(attr.GetS(item, "reason")),
+		Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"), sealed: attr.GetB(item, "file"),
+		key: attr.Item{"pk": item["pk"], "sk": item["sk"]},
+	}, nil
+}
+
+// File reads the row of a file; ok is false where there is none.
+func (s *Store) File(ctx context.Context, r FileReference) (f File, ok bool, err error) {
+	item, err := s.get(ctx, s.Tables.Records, fileItemKey(r))
+	if err != nil || item == nil {
+		return File{}, false, err
+	}
+	f, err = readFile(r.Account, item)
+	return f, err == nil, err
+}
+
+// files reads the rows of all files of a life of a conversation.
+func (s *Store) files(ctx context.Context, r Row, attributes string) (all []File, err error) {
+	err = s.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
+		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
+		ExpressionAttributeNames:  map[string]string{"#state": "state"},
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(filePrefix(r.Incarnation))},
+	}, func(item attr.Item) (bool, error) {
+		f, err := readFile(r.Account, item)
+		all = append(all, f)
+		return true, err
+	})
+	return all, err
+}
+
+// ErrFileTaken is returned where somebody else has the file, or it is gone.
+var ErrFileTaken = errors.New("vault: somebody else has the file")
+
+// ClaimFile counts an attempt to get a file, and keeps others from it until an instant.
+func (ses *Session) ClaimFile(ctx context.Context, f File, until time.Time) (File, error) {
+	next := f
+	next.Attempts, next.Due = f.Attempts+1, until
+	return next, ses.updateFile(ctx, f, next, nil)
+}
+
+// PostponeFile says why a file is not there yet, and when it is tried again.
+func (ses *Session) PostponeFile(ctx context.Context, f File, why conversation.FileReason, until time.Time) error {
+	next := f
+	next.Reason, next.Due = why, until
+	return ses.updateFile(ctx, f, next, nil)
+}
+
+// EndFile says that a file is there, or why it will not be.
+func (ses *Session) EndFile(ctx context.Context, r Row, f File, state conversation.FileState, why conversation.FileReason, c FileContent) error {
+	sealed, err := ses.sealFile(r, f.Reference.File, c.Fetched())
+	if err != nil {
+		return err
+	}
+	next := f
+	next.State, next.Reason, next.Due = state, why, time.Time{}
+	return ses.updateFile(ctx, f, next, sealed)
+}
+
+// updateFile writes a file's row if it is as it was read. Its next due row is there before, and its last until after: whatever is
+// interrupted, one of them leads to the file.
+func (ses *Session) updateFile(ctx context.Context, f, next File, sealed []byte) error {
+	if !next.Due.IsZero() {
+		if err := ses.store.putDue(ctx, f.Reference, next.Due); err != nil {
+			return err
+		}
+	}
+	values := attr.Item{
+		":waiting": attr.S(conversation.FileWaiting), ":was": attr.Time(f.Due), ":state": attr.S(next.State), ":attempts": attr.N(next.Attempts),
+	}
+	set, remove := "SET #state = :state, attempts = :attempts", ""
+	for _, of := range []struct {
+		name  string
+		empty bool
+		value types.AttributeValue
+	}{
+		{"due", next.Due.IsZero(), attr.Time(next.Due)}, {"reason", next.Reason == "", attr.S(next.Reason)},
+	} {
+		if of.empty {
+			remove += ", " + of.name
+			continue
+		}
+		set += ", " + of.name + " = :" + of.name
+		values[":"+of.name] = of.value
+	}
+	if sealed != nil {
+		set, values[":file"] = set+", #file = :file", attr.B(sealed)
+	}
+	names := map[string]string{"#state": "state"}
+	if sealed != nil {
+		names["#file"] = "file"
+	}
+	if remove != "" {
+		set += " REMOVE " + remove[2:]
+	}
+	_, err := ses.store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &ses.store.Tables.Records, Key: f.key, UpdateExpression: &set,
+		ConditionExpression:      aws.String("#state = :waiting AND due = :was"),
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	})
+	switch {
+	case IsConditionFailed(err):
+		if !next.Due.Equal(f.Due) {
+			err = ses.store.deleteDue(ctx, f.Reference, next.Due)
+		}
+		return errors.Join(ErrFileTaken, err)
+	case err != nil:
+		return err
+	case next.Due.Equal(f.Due):
+		return nil
+	}
+	return ses.store.deleteDue(ctx, f.Reference, f.Due)
+}
+
+// DropFile forgets a file of a conversation that is not there any more.
+func (s *Store) DropFile(ctx context.Context, f File) error {
+	if err := s.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
+		return err
+	}
+	if err := s.deleteRecord(ctx, f.key); err != nil {
+		return err
+	}
+	return s.deleteDue(ctx, f.Reference, f.Due)
+}
+
+// mostPlaces is how many attachments of an entry are looked for, more than any sender may give one.
+const mostPlaces = 256
+
+// DropRedacted deletes the files of entries that their sender took back: those never come again.
+func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Transcript) error {
+	if len(t.Said.Redacted) == 0 || len(r.files) == 0 {
+		return nil
+	}
+	files, err := ses.store.files(ctx, r, "pk, sk, #state, due")
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	redacted := map[string]bool{}
+	for _, entry := range t.Said.Redacted {
+		for place := range mostPlaces {
+			redacted[ses.Index.FileID(r.ID, entry, place)] = true
+		}
+	}
+	for _, f := range files {
+		if !redacted[f.Reference.File] {
+			continue
+		}
+		if err := ses.store.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
+			return err
+		}
+		keys := []attr.Item{f.key}
+		if !f.Due.IsZero() {
+			keys = append(keys, dueKey(f.Reference, f.Due))
+		}
+		if err := ses.store.DeleteAll(ctx, ses.store.Tables.Records, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DueFiles hands out the files of an account that are due, until the function answers false. A due row that leads to no such file
+// is deleted.
+func (s *Store) DueFiles(ctx context.Context, account string, each func(FileReference) (bool, error)) error {
+	return s.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.S(duePartition(account)), ":now": attr.S(Before(s.Now()))},
+	}, func(item attr.Item) (bool, error) {
+		sk := attr.GetS(item, "sk")
+		at := len(sk) - len("#") - 26
+		if at < 0 || !fileForm().MatchString(sk[at+1:]) {
+			return false, errors.New("vault: a row of due files has another key")
+		}
+		of, err := ParsePosition(sk[:at])
+		if err != nil {
+			return false, err
+		}
+		ref := FileReference{Account: account, Record: of.Record, Incarnation: of.Incarnation, File: sk[at+1:]}
+		f, ok, err := s.File(ctx, ref)
+		if err != nil {
+			return false, err
+		}
+		if !ok || f.State != conversation.FileWaiting || f.Due.UnixMilli() != of.At.UnixMilli() {
+			// Of a file that somebody is about to write, the row comes within moments.
+			if s.Now().Sub(of.At) < strayed {
+				return true, nil
+			}
+			return true, s.deleteRecord(ctx, item)
+		}
+		return each(ref)
+	})
+}
+
+// strayed is how long a due row may be without its file: a writer is done by then, or dead.
+const strayed = 10 * time.Minute
+
+// SealFileObject seals a file of a stream, of at most MaxFile bytes: the object and how many bytes it holds.
+func (ses *Session) SealFileObject(r Row, file string, from io.Reader) (object []byte, size int, err error) {
+	key, err := ses.fileKey(r, file)
+	if err != nil {
+		return nil, 0, err
+	}
+	return seal.SealFrom(key, fileContext(r, file, "content"), from, MaxFile)
+}
+
+// ReadFile opens the bytes of a file from from and before to, of a size that its row said.
+func (ses *Session) ReadFile(ctx context.Context, r Row, file string, size, from, to int64) ([]byte, error) {
+	key, err := ses.fileKey(r, file)
+	if err != nil {
+		return nil, err
+	}
+	object := FileObject(r.FileOf(file))
+	start, end := seal.Frames(size, from, to)
+	var head, frames []byte
+	if start == int64(seal.HeaderLen) {
+		start = 0
+	} else if head, err = ses.store.Objects.GetPart(ctx, object, 0, int64(seal.HeaderLen)); err != nil {
+		return nil, err
+	}
+	if frames, err = ses.store.Objects.GetPart(ctx, object, start, end); err != nil {
+		return nil, err
+	}
+	if start == 0 {
+		n := min(seal.HeaderLen, len(frames))
+		head, frames = frames[:n], frames[n:]
+	}
+	plain, err := seal.OpenPart(key, fileContext(r, file, "content"), head, frames, size, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("%w: open file: %w", ErrDamaged, err)
+	}
+	return plain, nil
+}
+
+// ErrNoFile is returned for a file that there is not, or not yet.
+var ErrNoFile = errors.New("vault: no such file")
+
+// WholeFile is a file that is there, and what is known of it.
+func (ses *Session) WholeFile(ctx context.Context, r Row, file string) (c FileContent, body []byte, err error) {
+	f, ok, err := ses.store.File(ctx, r.FileOf(file))
+	if err != nil {
+		return c, nil, err
+	}
+	if !ok || f.State != conversation.FileStored {
+		return c, nil, ErrNoFile
+	}
+	if c, err = ses.OpenFile(r, f); err != nil {
+		return c, nil, err
+	}
+	body, err = ses.ReadFile(ctx, r, file, c.Bytes, 0, c.Bytes)
+	return c, body, err
+}
+
+// View is the conversation as a reader gets it, with how far its files are.
+func (ses *Session) View(ctx context.Context, c Conversation) (conversation.View, error) {
+	v := c.View()
+	if !c.hasFile(func(conversation.Attachment) bool { return true }) {
+		return v, nil
+	}
+	known := map[string]File{}
+	if ses.KeepsFiles() {
+		files, err := ses.store.files(ctx, c.Row, "pk, sk, #state, reason")
+		if err != nil {
+			return v, err
+		}
+		for _, f := range files {
+			known[f.Reference.File] = f
+		}
+	}
+	entries := slices.Clone(*v.Entries)
+	for i := range entries {
+		entries[i].Attachments = slices.Clone(entries[i].Attachments)
+		for j := range entries[i].Attachments {
+			a := &entries[i].Attachments[j]
+			f, ok := known[a.ID]
+			switch {
+			case !ses.KeepsFiles():
+				a.ID = ""
+			case ok:
+				a.State, a.Reason = f.State, f.Reason
+			case a.ID != "": // somebody lost its row
+				a.State, a.Reason = conversation.FileMissing, conversation.Gone
+			}
+		}
+	}
+	v.Entries = &entries
+	return v, nil
+}
+
+// HasFile says whether an entry of the conversation has a file.
+func (c Conversation) HasFile(file string) bool {
+	return c.hasFile(func(a conversation.Attachment) bool { return a.ID == file })
+}
+
+func (c Conversation) hasFile(is func(conversation.Attachment) bool) bool {
+	return slices.ContainsFunc(c.Entries, func(e conversation.Entry) bool {
+		return slices.ContainsFunc(e.Attachments, func(a conversation.Attachment) bool { return a.ID != "" && is(a) })
+	})
+}
