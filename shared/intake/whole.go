@@ -1,4 +1,4 @@
-package ingest
+package intake
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
 // and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
-func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript) (ok bool, err error) {
+func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript) (ok bool, err error) {
 	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, vault.Settles(e.Kind)...)
 	if err != nil || known {
 		return false, err
@@ -79,7 +79,7 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 
 // commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
 // where that settling has begun already, it may not have, and ok is false.
-func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
+func (h *Intake) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
 	values := attr.Item{
 		":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
 		":bytes": attr.N(size), ":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(row.SettledAt),
