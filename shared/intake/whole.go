@@ -35,11 +35,25 @@ func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e co
 	if err != nil || known {
 		return false, err
 	}
-	cohort, ok := joined[e.Kind]
-	if !ok {
-		return false, nil
+	row, ok, err := h.begin(ctx, ses, ses.NewRow(id, e.Kind, 1, e.Time.Time), t, joined)
+	if err != nil || !ok {
+		return false, err
 	}
-	row := ses.NewRow(id, e.Kind, 1, e.Time.Time)
+	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
+	ses.Stands(&row, t)
+	if ok, err := h.fill(ctx, ses, row, t, joined, vault.Sealed{}); err != nil || !ok {
+		return false, err
+	}
+	// Settling finds it settled, and publishes it.
+	return true, h.Queue.Settle(ctx, reference(row))
+}
+
+// begin puts the row of a conversation whose record comes next.
+func (h *Intake) begin(ctx context.Context, ses *vault.Session, row vault.Row, t conversation.Transcript, joined map[retention.Kind]vault.Cohort) (_ vault.Row, ok bool, err error) {
+	cohort, ok := joined[row.Kind]
+	if !ok {
+		return row, false, nil
+	}
 	row.State, row.Cohort = vault.Settling, cohort.ID
 	item := row.New()
 	item["cohort"], item["listing"] = attr.S(row.Cohort), attr.S(row.Listing())
@@ -49,17 +63,17 @@ func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e co
 		TableName: &h.Store.Tables.Keys, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
 	if vault.IsConditionFailed(err) {
-		return false, nil
+		return row, false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
-	ses.Stands(&row, t)
-	pointers := ses.Pointers(t)
-	_, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
+	return row, err == nil, err
+}
+
+// fill writes the record of a row that was begun, and what belongs to it. Last is what an interrupted attempt may have left.
+func (h *Intake) fill(ctx context.Context, ses *vault.Session, row vault.Row, t conversation.Transcript, joined map[retention.Kind]vault.Cohort, last vault.Sealed) (ok bool, err error) {
+	cohort, pointers := joined[row.Kind], ses.Pointers(t)
+	replaced, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, last)
 	if err == nil {
-		err = ses.PutPointers(ctx, row, pointers, nil, cohort)
+		err = ses.PutPointers(ctx, row, pointers, last.Pointers, cohort)
 	}
 	if err == nil {
 		row.FactCohort, err = ses.PutFact(ctx, row, t, joined[retention.Fact])
@@ -73,8 +87,7 @@ func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e co
 	if ok, err = h.commit(ctx, ses, row, size); err != nil || !ok {
 		return false, err
 	}
-	// Settling finds it settled, and publishes it.
-	return true, h.Queue.Settle(ctx, reference(row))
+	return true, ses.DeleteObjects(ctx, replaced)
 }
 
 // commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
