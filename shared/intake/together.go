@@ -24,12 +24,23 @@ const (
 	Past
 )
 
-// Together stores events of one conversation. Settled says that they tell all of one life of it, which has settled where they
-// come from, ended or idle. Where such a life is new here, its record is written at once; so is one that the events tell from
-// its beginning to its end. Nobody is sent what comes so: it is history, and settling, which would publish it, is not asked.
+// Extent is how much of a conversation events tell.
+type Extent int
+
+// The extents: something, or all that is known of one life, which goes on where they come from, or has settled there, ended or
+// idle.
+const (
+	Something Extent = iota
+	Life
+	SettledLife
+)
+
+// Together stores events of one conversation. Where they tell a settled life that is new here, its record is written at once;
+// so is one that they tell from its beginning to its end. Nobody is sent what comes so: it is history, and settling, which
+// would publish it, is not asked.
 //
 // Of what a destroyed life knew, nothing is stored again, though something newer comes with it.
-func (h *Intake) Together(ctx context.Context, ses *vault.Session, events []conversation.Event, settled bool) (Outcome, error) {
+func (h *Intake) Together(ctx context.Context, ses *vault.Session, events []conversation.Event, tell Extent) (Outcome, error) {
 	e := events[0]
 	if ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)) {
 		return Past, nil
@@ -42,8 +53,18 @@ func (h *Intake) Together(ctx context.Context, ses *vault.Session, events []conv
 		return Known, nil
 	}
 	t := conversation.Transcript{}.Fold(events)
-	if settled || t.Ended() && len(t.Entries) > 0 {
-		outcome, ok, err := h.complete(ctx, ses, rows, t, events)
+	// A life begins when somebody writes; of one that nobody wrote in, the beginning is all there is.
+	row, begins := choose(rows, conversation.Event{Time: t.StartedAt, Entries: t.Entries})
+	if tell != Something && !begins && row.State != vault.Settling {
+		if c, err := ses.Collect(ctx, row, nil); err == nil && !c.Over && !slices.ContainsFunc(events, c.Adds) {
+			return Known, nil
+		} // and else the usual way finds out what it is, and knows what to do about it
+	}
+	if tell == SettledLife || t.Ended() && len(t.Entries) > 0 {
+		if begins {
+			row = ses.NewRow(ses.Index.RecordID(t.Source, t.Kind, t.Conversation), t.Kind, newest(rows)+1, t.StartedAt.Time)
+		}
+		outcome, ok, err := h.complete(ctx, ses, row, begins, t)
 		if ok || err != nil {
 			return outcome, err
 		}
@@ -87,23 +108,13 @@ func undestroyed(rows []vault.Row, events []conversation.Event) (left []conversa
 	return left
 }
 
-// complete writes the record of a whole life of which nothing is known, or begins again where that was interrupted. Of one that
-// is known, it says whether anything is new; ok is false where its events have to go the usual way.
-func (h *Intake) complete(ctx context.Context, ses *vault.Session, rows []vault.Row, t conversation.Transcript, events []conversation.Event) (outcome Outcome, ok bool, err error) {
-	row, begins := choose(rows, conversation.Event{Time: t.StartedAt, Entries: t.Entries})
-	var last vault.Sealed
+// complete writes the record of a life that begins, or begins again where that was interrupted; ok is false where its events have
+// to go the usual way.
+func (h *Intake) complete(ctx context.Context, ses *vault.Session, row vault.Row, begins bool, t conversation.Transcript) (outcome Outcome, ok bool, err error) {
 	switch {
-	case begins && len(rows) > 0 && len(t.Entries) == 0:
+	case begins && row.Incarnation > 1 && len(t.Entries) == 0:
 		return Known, true, nil // a tag or a rating brings nothing back to life
-	case begins:
-		row = ses.NewRow(ses.Index.RecordID(t.Source, t.Kind, t.Conversation), t.Kind, newest(rows)+1, t.StartedAt.Time)
-	case row.State == vault.Settled:
-		c, err := ses.Collect(ctx, row, nil)
-		if err != nil || c.Over || slices.ContainsFunc(events, c.Adds) {
-			return Known, false, nil // which the usual way finds out again, and knows what to do about
-		}
-		return Known, true, nil
-	case row.State != vault.Settling || row.Revision > 0:
+	case !begins && (row.State != vault.Settling || row.Revision > 0):
 		return Known, false, nil
 	}
 	joined, err := ses.JoinCohorts(ctx, t.Anchor.Time, vault.Settles(t.Kind)...)
@@ -113,6 +124,7 @@ func (h *Intake) complete(ctx context.Context, ses *vault.Session, rows []vault.
 	if over, err := ses.Past(ctx, row, t, joined[t.Kind]); err != nil || over {
 		return Past, over, err
 	}
+	var last vault.Sealed
 	if begins {
 		row, ok, err = h.begin(ctx, ses, row, t, joined)
 	} else {

@@ -73,7 +73,7 @@ func (h *Intake) fill(ctx context.Context, ses *vault.Session, row vault.Row, t 
 	cohort, pointers := joined[row.Kind], ses.Pointers(t)
 	replaced, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, last)
 	if err == nil {
-		err = ses.PutPointers(ctx, row, pointers, last.Pointers, cohort)
+		err = ses.PutPointers(ctx, row, pointers, nil, cohort) // the record names those that are left; settling deletes them
 	}
 	if err == nil {
 		row.FactCohort, err = ses.PutFact(ctx, row, t, joined[retention.Fact])
