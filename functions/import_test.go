@@ -48,6 +48,13 @@ func (s staging) Delete(_ context.Context, key string) error {
 	return nil
 }
 
+// huge is a place where every file is too large.
+type huge struct{ staging }
+
+func (huge) Size(context.Context, string) (int64, string, bool, error) {
+	return importer.MaxFile + 1, "", true, nil
+}
+
 // importing is a direct invocation of importer.
 func (r *road) importing(t testing.TB, req importer.Request) importer.Job {
 	t.Helper()

@@ -13,6 +13,8 @@ const (
 	bodiesPrefix = "bodies/" // sealed bodies too large for an item
 	queuePrefix  = "queue/"  // sealed events too large for a queue message
 
+	importsPrefix = "imports/" // of staging: files to be imported
+
 	receiptsPrefix = "receipts/" // as shared/receipt/chain names them
 )
 
@@ -20,8 +22,8 @@ const (
 const receiptsKept = 2557
 
 // addBuckets makes the buckets. "objects" holds sealed bodies: it is versioned, against overwriting by mistake, and an old
-// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day. "receipts" holds a
-// copy of every receipt of destruction: they name nobody, and outlast what they speak of.
+// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day, and "staging" what is
+// uploaded until it is sealed, for no longer. "receipts" holds a copy of every receipt of destruction: they name nobody, and outlast what they speak of.
 func (v *vault) addBuckets() {
 	days := func(n float64) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
 	v.objects = v.bucket("Objects", awss3.BucketProps{
@@ -46,6 +48,14 @@ func (v *vault) addBuckets() {
 		Versioned: jsii.Bool(false),
 		LifecycleRules: &[]*awss3.LifecycleRule{{
 			Id:                                  jsii.String("fetched-within-a-day"),
+			Expiration:                          days(1),
+			AbortIncompleteMultipartUploadAfter: days(1),
+		}},
+	})
+	v.staging = v.bucket("Staging", awss3.BucketProps{
+		Versioned: jsii.Bool(false),
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			Id:                                  jsii.String("sealed-within-a-day"),
 			Expiration:                          days(1),
 			AbortIncompleteMultipartUploadAfter: days(1),
 		}},

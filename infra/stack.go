@@ -102,11 +102,13 @@ type vault struct {
 	records, keys, control table
 	objects, exports       bucket
 	receipts               bucket
+	staging                bucket
 	ingestQueue            queue
 	settleQueue            queue
 	mailQueue, mailDead    queue
 	purgeQueue             queue
 	extractQueue           queue
+	importQueue            queue
 	schedulesDead          queue
 	bus                    awsevents.EventBus
 	api                    awsapigatewayv2.HttpApi
@@ -143,6 +145,7 @@ func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
 	v.addReport(authorizer, linkAuthorizer)
 	v.addPurge()
 	v.addExtract(authorizer)
+	v.addImporter(authorizer)
 	v.addAdmin(authorizer)
 	v.addOpenapi()
 
@@ -165,11 +168,13 @@ func (v *vault) addOutputs() {
 	output("ObjectsBucket", v.objects.BucketName())
 	output("ExportsBucket", v.exports.BucketName())
 	output("ReceiptsBucket", v.receipts.BucketName())
+	output("StagingBucket", v.staging.BucketName())
 	output("IngestQueue", v.ingestQueue.QueueUrl())
 	output("SettleQueue", v.settleQueue.QueueUrl())
 	output("MailQueue", v.mailQueue.QueueUrl())
 	output("PurgeQueue", v.purgeQueue.QueueUrl())
 	output("ExtractQueue", v.extractQueue.QueueUrl())
+	output("ImportQueue", v.importQueue.QueueUrl())
 	if v.props.MailFrom != "" {
 		output("MailFrom", jsii.String(v.props.MailFrom))
 	}

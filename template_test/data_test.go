@@ -83,7 +83,7 @@ func attributes(schema any) string {
 }
 
 func TestQueues(t *testing.T) {
-	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "purge-queue": 10, "extract-queue": 10, "mail-queue": 60}
+	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "purge-queue": 10, "extract-queue": 10, "import-queue": 10, "mail-queue": 60}
 	// With these TestThrottledForTwoMinutes, in functions, reckons.
 	back := map[string]float64{"ingest-queue": 120, "settle-queue": 180}
 	const concurrency = 10.0
@@ -146,7 +146,7 @@ func TestQueues(t *testing.T) {
 			if got := plain(p["FunctionResponseTypes"], nil); got != `["ReportBatchItemFailures"]` {
 				t.Errorf("%s: a failed message fails its whole batch", id)
 			}
-			if size, ok := p["BatchSize"].(float64); size != 10 && (names[queue] != "extract-queue" && names[queue] != "mail-queue" || size != 1) || !ok {
+			if size, ok := p["BatchSize"].(float64); size != 10 && (names[queue] != "extract-queue" && names[queue] != "import-queue" && names[queue] != "mail-queue" || size != 1) || !ok {
 				t.Errorf("%s takes %v messages", id, p["BatchSize"])
 			}
 			if n := dig(p, "ScalingConfig", "MaximumConcurrency"); n != concurrency {
@@ -174,6 +174,9 @@ func TestBuckets(t *testing.T) {
 			"": "noncurrent 1, uploads 1", "queue/": "expires 30",
 		},
 		"exports": {
+			"": "expires 1, uploads 1",
+		},
+		"staging": {
 			"": "expires 1, uploads 1",
 		},
 		"receipts": {},
@@ -204,7 +207,7 @@ func TestBuckets(t *testing.T) {
 			if dig(p, "BucketEncryption") == nil {
 				t.Errorf("%s is not encrypted with a key of ours", name)
 			}
-			if versioned := dig(p, "VersioningConfiguration", "Status") == "Enabled"; versioned != (name != "exports") {
+			if versioned := dig(p, "VersioningConfiguration", "Status") == "Enabled"; versioned != (name != "exports" && name != "staging") {
 				t.Errorf("%s: versioning is %v", name, versioned)
 			}
 			// Seven years, which nobody can shorten; outside of production a lock that nobody set would keep the stack from going.
@@ -328,9 +331,9 @@ func TestStagesAreTheSameStack(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
-		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket", "ReceiptsBucket",
-			"IngestQueue", "SettleQueue", "PurgeQueue", "ExtractQueue", "MailQueue", "Bus", "WrapKey", "ReceiptsKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
-			"FunctionPurge", "FunctionExtract", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionOpenapi"}
+		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket", "ReceiptsBucket", "StagingBucket",
+			"IngestQueue", "SettleQueue", "PurgeQueue", "ExtractQueue", "ImportQueue", "MailQueue", "Bus", "WrapKey", "ReceiptsKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
+			"FunctionPurge", "FunctionExtract", "FunctionImporter", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionOpenapi"}
 		if tpl.Stage == "local" { // elsewhere, whoever deploys says who sends
 			want = append(want, "MailFrom")
 		}

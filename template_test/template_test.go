@@ -133,8 +133,8 @@ func (tpl template) names(t *testing.T) map[string]string {
 	names := map[string]string{}
 	for key, name := range map[string]string{
 		"RecordsTable": "records", "KeysTable": "keys", "ControlTable": "control",
-		"ObjectsBucket": "objects", "ExportsBucket": "exports", "ReceiptsBucket": "receipts",
-		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "PurgeQueue": "purge-queue", "ExtractQueue": "extract-queue",
+		"ObjectsBucket": "objects", "ExportsBucket": "exports", "ReceiptsBucket": "receipts", "StagingBucket": "staging",
+		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "PurgeQueue": "purge-queue", "ExtractQueue": "extract-queue", "ImportQueue": "import-queue",
 		"MailQueue": "mail-queue", "Bus": "bus", "WrapKey": "wrap", "ReceiptsKey": "signing",
 	} {
 		names[tpl.output(t, key)] = name

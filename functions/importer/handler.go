@@ -147,7 +147,7 @@ const uploadLife = time.Hour
 
 // begin makes a job that waits for its file.
 func (h *Handler) begin(ctx context.Context, id, by string) (Job, error) {
-	if _, err := h.Store.OpenPolicy(ctx, id); errors.Is(err, vault.ErrNoAccount) {
+	if _, err := h.Store.Open(ctx, id, ""); errors.Is(err, vault.ErrNoAccount) {
 		return Job{}, ErrAccount
 	} else if err != nil {
 		return Job{}, edge.ErrUnavailable.Because(err)
