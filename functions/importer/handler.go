@@ -13,6 +13,7 @@ import (
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -153,7 +154,7 @@ func (h *Handler) begin(ctx context.Context, id, by string) (Job, error) {
 		return Job{}, edge.ErrUnavailable.Because(err)
 	}
 	now := h.Store.Now()
-	j := job{Account: id, ID: newID(now), By: by, Status: Waiting, CreatedAt: now, work: work{Refusals: []Refusal{}}}
+	j := job{Account: id, ID: jobs.NewID(now), By: by, Status: Waiting, CreatedAt: now, work: work{Refusals: []Refusal{}}}
 	url, headers, err := h.Files.Upload(ctx, j.object(), uploadLife)
 	if err == nil {
 		err = h.Audit(ctx, audit.Entry{Account: id, Actor: by, Action: "import", Target: j.ID, At: now})
@@ -270,7 +271,7 @@ var errGivenUp = errors.New("an import has failed")
 // message works on a job. What it does not finish it sends the next message for.
 func (h *Handler) message(ctx context.Context, body string) error {
 	var m message
-	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !idForm().MatchString(m.ID) {
+	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !jobs.ValidID(m.ID) {
 		return errors.New("not a message of the import queue")
 	}
 	j, ok, err := h.get(ctx, m.Account, m.ID)
@@ -293,7 +294,7 @@ func (h *Handler) message(ctx context.Context, body string) error {
 		return h.send(ctx, j, 0)
 	case err == nil:
 		return nil
-	case errors.Is(err, errLost):
+	case errors.Is(err, jobs.ErrLost):
 		return nil // whoever has it goes on
 	case errors.Is(err, vault.ErrNoAccount):
 		return h.giveUp(ctx, j, accountGone)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -64,6 +65,9 @@ func (h *Intake) Together(ctx context.Context, ses *vault.Session, events []conv
 		if begins {
 			row = ses.NewRow(ses.Index.RecordID(t.Source, t.Kind, t.Conversation), t.Kind, newest(rows)+1, t.StartedAt.Time)
 		}
+		for _, e := range events {
+			row.Known = vault.Latest(row.Known, vault.Latest(e.Time.Time, t.KnownUntil().Time))
+		}
 		outcome, ok, err := h.complete(ctx, ses, row, begins, t)
 		if ok || err != nil {
 			return outcome, err
@@ -108,7 +112,7 @@ func undestroyed(rows []vault.Row, events []conversation.Event) (left []conversa
 	return left
 }
 
-// complete writes the record of a life that begins, or begins again where that was interrupted; ok is false where its events have
+// complete writes the record of a life that begins, of which the row says up to when everything is known, or begins again where that was interrupted; ok is false where its events have
 // to go the usual way.
 func (h *Intake) complete(ctx context.Context, ses *vault.Session, row vault.Row, begins bool, t conversation.Transcript) (outcome Outcome, ok bool, err error) {
 	switch {
@@ -133,7 +137,7 @@ func (h *Intake) complete(ctx context.Context, ses *vault.Session, row vault.Row
 	if err != nil || !ok {
 		return Known, false, err
 	}
-	row.Cohort, row.Known = joined[t.Kind].ID, t.KnownUntil().Time
+	row.Cohort = joined[t.Kind].ID
 	ses.Stands(&row, t)
 	row.Awaits = nil // no destination is sent it
 	ok, err = h.fill(ctx, ses, row, t, joined, last)
@@ -144,6 +148,9 @@ func (h *Intake) complete(ctx context.Context, ses *vault.Session, row vault.Row
 // whoever may still be at it, as a settling does.
 func (h *Intake) again(ctx context.Context, ses *vault.Session, row vault.Row) (next vault.Row, last vault.Sealed, ok bool, err error) {
 	stored, _, err := ses.Events(ctx, row)
+	if errors.Is(err, vault.ErrUnreadable) || errors.Is(err, vault.ErrDamaged) {
+		return row, last, false, nil // it is being destroyed, or settling ends it
+	}
 	if err != nil || len(stored) > 0 {
 		return row, last, false, err
 	}
