@@ -505,3 +505,22 @@ func TestImportOfAnotherFile(t *testing.T) {
 		t.Error("something is left")
 	}
 }
+
+// A request that fails once costs a while, and nothing else: the import goes on by itself.
+func TestImportGoesOnAfterAFailure(t *testing.T) {
+	for at := 1; at < 60; at += 7 {
+		r := inMemory()
+		file := r.historyOf(t, r.lived(t, "demo", "identified").Account)
+		r.account(t, admin.Request{Account: "empty"})
+		j := r.started(t, "empty", file)
+		r.fail(at, false, everything, false)
+		r.workImports(t)
+		r.unharmed()
+		if j = r.importing(t, importer.Request{Account: "empty", Action: "status", ID: j.ID}); j.Status != importer.Complete || j.Refused != 0 || len(j.Refusals) != 0 {
+			t.Fatalf("request %d failed: %+v", at, j)
+		}
+		if diff := cmp.Diff(comparable(t, file), comparable(t, r.historyOf(t, "empty"))); diff != "" {
+			t.Fatalf("request %d failed (-want +got):\n%s", at, diff)
+		}
+	}
+}
