@@ -49,7 +49,7 @@ env: $(LOCAL) ## API, ACCOUNT, TOKEN, EMULATOR and each source's URL and secret,
 
 ##@ Accounts and functions (on the local stack, or on AWS with STAGE=dev|prod [REGION=us-east-2]; JSON=1 prints JSON)
 
-.PHONY: account rotate extract receipts invoke
+.PHONY: account rotate extract import receipts invoke
 account: $(LOCAL) ## NAME= PLAN=standard|enterprise START=minimal|identified [RETENTION=P30D] [ZONE=Europe/Berlin] [REGIMES=hipaa,pci] [ADMINS=a@example.com,…]: a new account
 	@exec $(LOCAL) account $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,plan,$(PLAN)) \
 		$(call flag,start,$(START)) $(call flag,retention,$(RETENTION)) $(call flag,time-zone,$(ZONE)) $(call flag,regimes,$(REGIMES)) \
@@ -60,6 +60,9 @@ rotate: $(LOCAL) ## NAME= SOURCE= [SECRET=]: a new secret for a source of an acc
 
 extract: $(LOCAL) ## NAME= [DIR=folder]: everything of an account as files; with DIR downloaded and checked
 	@exec $(LOCAL) extract $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,dir,$(DIR))
+
+import: $(LOCAL) ## NAME= FILE=history.ndjson: history into an account, from an extract or as canonical deliveries, a line each
+	@exec $(LOCAL) import $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,file,$(FILE))
 
 receipts: $(LOCAL) ## NAME= DIR=folder: the receipts of an account and their public keys as files, for make verify
 	@exec $(LOCAL) receipts $(where) $(if $(JSON),-json) $(call flag,name,$(NAME)) $(call flag,dir,$(DIR))

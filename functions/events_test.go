@@ -17,7 +17,7 @@ func TestStoreSamplesOfInvocations(t *testing.T) {
 	p := postOver(r)
 	r.account(t, admin.Request{Account: "demo"})
 	invoked := map[string]func(context.Context, json.RawMessage) (any, error){
-		"admin": r.admin.Handle, "extract": r.extract.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
+		"admin": r.admin.Handle, "extract": r.extract.Handle, "importer": r.importer.Handle, "purge": r.purge.Handle, "settle": r.settle.Handle,
 		"attach": r.attach.Handle,
 		"mail":   p.mail.Handle,
 	}

@@ -809,7 +809,7 @@ func TestStoreUploadIsSealedFromStaging(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := map[string]string{"content-type": "image/png", "content-length": "228"}; !maps.Equal(place.Headers, want) ||
-		place.URL != "https://staging.invalid/demo/"+place.Upload+"?expires=300" || !place.ExpiresAt.Equal(noon.Add(5*time.Minute)) {
+		place.URL != "https://staging.invalid/uploads/demo/"+place.Upload+"?expires=300" || !place.ExpiresAt.Equal(noon.Add(5*time.Minute)) {
 		t.Errorf("%+v", place)
 	}
 	attachment := fmt.Sprintf(`{"name":"label.png","upload":%q}`, place.Upload)
@@ -820,7 +820,7 @@ func TestStoreUploadIsSealedFromStaging(t *testing.T) {
 	if got := r.attachments(t, demo, id)[0]; got.State != conversation.FileWaiting || got.Reason != conversation.UploadUnknown {
 		t.Errorf("before it is put: %+v", got)
 	}
-	r.staged.put("demo/"+place.Upload, "image/png", png)
+	r.staged.put("uploads/demo/"+place.Upload, "image/png", png)
 	r.Clock.Advance(2 * time.Minute)
 	r.sweepFiles(t)
 	got := r.attachments(t, demo, id)[0]

@@ -17,6 +17,7 @@ import (
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/importer"
 	"github.com/supportvault/supportvault/functions/openapi"
 	"github.com/supportvault/supportvault/functions/openapi/openapitest"
 	"github.com/supportvault/supportvault/shared/attr"
@@ -85,6 +86,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			handle = p.extract.HTTP
 		case strings.HasPrefix(rest, "uploads"):
 			handle = p.attach.HTTP
+		case strings.HasPrefix(rest, "imports"):
+			handle = p.importer.HTTP
 		case slices.ContainsFunc(append(kinds, "visit", "transcript", "attachment"), func(kind string) bool { return strings.HasPrefix(rest, kind+"s") }):
 			handle = p.report.HTTP
 		}
@@ -192,7 +195,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	answered(413, at(uploads, nil, body(strings.Repeat(" ", 1<<20+1))))
 	p.account(t, admin.Request{Account: "minimal", Start: "minimal"})
 	answered(409, at(uploads, map[string]string{"account": "minimal"}, upload))
-	p.staged.put("demo/"+place.Upload, "image/png", png[:8])
+	p.staged.put("uploads/demo/"+place.Upload, "image/png", png[:8])
 	p.mustPost(t, demo, "canonical", withFiles("files", noon, fmt.Sprintf(`{"upload":%q},{"url":"https://files.example.com/a"}`, place.Upload)))
 	p.getFiles(t)
 	with, attachment := p.one(t, demo, p.id(t, demo, "canonical", "files", 1)), "GET "+v1+"/attachments/{id}/{file}"
@@ -221,6 +224,33 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	file := "GET " + v1 + "/extracts/{id}/files/{name}"
 	answered(302, at(file, map[string]string{"id": job.ID, "name": "manifest.json"}, nil))
 	answered(404, at(file, map[string]string{"id": job.ID, "name": "../manifest.json"}, nil))
+
+	var waiting, second importer.Job
+	for _, j := range []*importer.Job{&waiting, &second} {
+		if err := json.Unmarshal([]byte(answered(201, at("POST "+v1+"/imports", nil, nil))), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered(404, at("POST "+v1+"/imports", map[string]string{"account": "nobody"}, nil))
+	start := func(id string) events.APIGatewayV2HTTPRequest {
+		return at("POST "+v1+"/imports/{id}/start", map[string]string{"id": id}, nil)
+	}
+	answered(404, start(none))
+	answered(409, start(waiting.ID))
+	if err := p.staged.bucket.Keep("imports/demo/"+waiting.ID, strings.NewReader("nothing\n")); err != nil {
+		t.Fatal(err)
+	}
+	asItIs := p.importer.Files
+	p.importer.Files = huge{historyBucket{p.staged.bucket}}
+	answered(413, start(waiting.ID))
+	p.importer.Files = asItIs
+	answered(202, start(waiting.ID))
+	answered(409, start(waiting.ID))
+	answered(409, start(second.ID))
+	p.workImports(t)
+	answered(200, at("GET "+v1+"/imports", nil, nil))
+	answered(200, at("GET "+v1+"/imports/{id}", map[string]string{"id": waiting.ID}, nil))
+	answered(404, at("GET "+v1+"/imports/{id}", map[string]string{"id": none}, nil))
 
 	put, archive := "PUT "+v1+"/mail/{name}", map[string]string{"name": "archive"}
 	for _, to := range []string{`{"kind":"fixed","addresses":["archive@example.com"]}`, `{"kind":"visitor","agents":{}}`, `{"kind":"agent","agents":{"7":"jan@example.com"}}`} {
@@ -376,6 +406,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		switch {
 		case strings.Contains(route, "extracts"):
 			found["id"] = job.ID
+		case strings.Contains(route, "imports"):
+			found["id"] = second.ID
 		case strings.Contains(route, "suppressions"):
 			found["id"] = none
 		default:

@@ -21,6 +21,7 @@ import (
 	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/authorize"
 	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/importer"
 	"github.com/supportvault/supportvault/functions/ingest"
 	"github.com/supportvault/supportvault/functions/purge"
 	"github.com/supportvault/supportvault/functions/report"
@@ -48,6 +49,7 @@ type road struct {
 	report    *report.Handler
 	purge     *purge.Handler
 	extract   *extract.Handler
+	importer  *importer.Handler
 	authorize *authorize.Handler
 	admin     *admin.Handler
 	attach    *attach.Handler
@@ -67,6 +69,8 @@ type queues struct {
 	noticed []string
 	// extracting are the messages of the extract queue.
 	extracting []string
+	// importing are the messages of the import queue.
+	importing []string
 	// completing is what waits in the queue of purge.
 	completing []vault.Reference
 	// attaching is what waits in the attach queue.
@@ -144,6 +148,9 @@ func roadOver(v *vaulttest.Vault) *road {
 		Store: v.Store, Files: putter{r.files}, Queue: extractQueue{r.queues}, Audit: write,
 		Ledger: &ledger.Ledger{DB: v.DB, Table: v.Tables.Control, Now: v.Clock.Now},
 	})
+	r.importer = importer.New(importer.Config{}, importer.Deps{
+		Store: v.Store, Files: historyBucket{r.staged.bucket}, Queue: importQueue{r.queues}, Settling: r.queues, Audit: write,
+	})
 	r.authorize = authorize.New(authorize.Deps{Control: authorize.Table{DB: v.DB, Name: v.Tables.Control}, Now: v.Clock.Now})
 	r.admin = admin.New(admin.Deps{
 		Store: v.Store, KMS: v.KMS, WrapKey: "wrap", Floor: retention.FloorMinute, Notice: 30 * 24 * time.Hour, Queue: noticeQueue{r.queues},
@@ -212,6 +219,13 @@ type extractQueue struct{ *queues }
 
 func (q extractQueue) Send(_ context.Context, body string, delay time.Duration) error {
 	return q.locked(func() { q.extracting = append(q.extracting, body) })
+}
+
+// importQueue is the queue of importer among the queues.
+type importQueue struct{ *queues }
+
+func (q importQueue) Send(_ context.Context, body string, delay time.Duration) error {
+	return q.locked(func() { q.importing = append(q.importing, body) })
 }
 
 func (r *road) account(t testing.TB, req admin.Request) admin.Created {

@@ -14,6 +14,9 @@ const (
 	queuePrefix  = "queue/"  // sealed events too large for a queue message
 	filesPrefix  = "files/"  // sealed files of conversations
 
+	uploadsPrefix = "uploads/" // of staging: files of conversations
+	importsPrefix = "imports/" // of staging: files to be imported
+
 	receiptsPrefix = "receipts/" // as shared/receipt/chain names them
 )
 
@@ -22,8 +25,8 @@ const receiptsKept = 2557
 
 // addBuckets makes the buckets. "objects" holds sealed bodies: it is versioned, against overwriting by mistake, and an old
 // version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day, and "staging" what is
-// uploaded until it is sealed. "receipts" holds a
-// copy of every receipt of destruction: they name nobody, and outlast what they speak of.
+// uploaded, until it is sealed or stored, for no longer. "receipts" holds a copy of every receipt of destruction: they name nobody,
+// and outlast what they speak of.
 func (v *vault) addBuckets() {
 	days := func(n float64) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
 	v.objects = v.bucket("Objects", awss3.BucketProps{

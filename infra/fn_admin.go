@@ -29,7 +29,7 @@ func (v *vault) addAdmin(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		environment: environment,
 		may: []awsiam.PolicyStatement{
 			v.mayOnTable(v.control, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, healthRows, linkRows, mailboxRows, mailLogRows, receiptRows},
+			v.mayOnOtherRows(v.control, []string{auditRows, copyRows, digestRows, extractRows, healthRows, importRows, linkRows, mailboxRows, mailLogRows, receiptRows},
 				"dynamodb:PutItem", "dynamodb:UpdateItem"),
 			v.mayOnRows(v.control, []string{mailRows, mailboxRows, handRows}, "dynamodb:DeleteItem"),
 			v.appendsAudit(),

@@ -33,7 +33,7 @@ func (v *vault) addAttach(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.maySend(v.attachQueue),
 			v.mayConsume(v.attachQueue),
 			v.mayOnObjects(v.objects, filesPrefix, "s3:PutObject", "s3:DeleteObject"),
-			v.mayOnObjects(v.staging, "", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+			v.mayOnObjects(v.staging, uploadsPrefix, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
 			v.knowsMissing(v.staging),
 			v.storageVia("dynamodb", "kms:Decrypt"),
 			v.storageVia("sqs", "kms:Decrypt", "kms:GenerateDataKey"),

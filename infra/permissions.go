@@ -49,6 +49,7 @@ const (
 
 	accountCopyRows = "*#copy#account#" // the ledger of copies of everything
 	extractRows     = "*#extract#*"     // jobs
+	importRows      = "*#import#*"      // jobs
 	receiptRows     = "*#receipt#*"
 
 	fenceRows = "*#fence#*" // what keeps a destruction and a change of the policy apart

@@ -19,6 +19,7 @@ const (
 	queueFunctionTimeout = 30
 	ingestTimeout        = 20
 	extractTimeout       = 15 * 60
+	importTimeout        = 15 * 60
 	purgeTimeout         = 15 * 60
 	attachTimeout        = 60 // half of it for the file to come
 	mailTimeout          = 60 // half the lease of the copy ledger, which is over before a message comes again
@@ -33,6 +34,7 @@ const (
 //	mail            what has settled, what SES reports, digests that are due, notices; 60 tries of six minutes are six hours
 //	purge           completed conversations that may be destroyed; 10 tries of 90 minutes, and the next hourly run finds them too
 //	extract         extracts that are under way; 10 tries of 90 minutes, for processes that die: what fails sends itself anew
+//	import          imports that are under way, as extracts
 //	schedules-dead  scheduled runs that failed for good
 func (v *vault) addQueues() {
 	v.ingestQueue = v.queue("IngestQueue", v.deadQueue("IngestDeadQueue", "events that could not be stored"), 100, ingestTimeout)
@@ -42,6 +44,7 @@ func (v *vault) addQueues() {
 	v.mailQueue = v.queue("MailQueue", v.mailDead, 60, mailTimeout)
 	v.purgeQueue = v.queue("PurgeQueue", v.deadQueue("PurgeDeadQueue", "completed conversations that could not be destroyed"), 10, purgeTimeout)
 	v.extractQueue = v.queue("ExtractQueue", v.deadQueue("ExtractDeadQueue", "extracts that nobody goes on with"), 10, extractTimeout)
+	v.importQueue = v.queue("ImportQueue", v.deadQueue("ImportDeadQueue", "imports that nobody goes on with"), 10, importTimeout)
 	v.schedulesDead = v.deadQueue("SchedulesDeadQueue", "scheduled runs that failed for good")
 }
 

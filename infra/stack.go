@@ -108,6 +108,7 @@ type vault struct {
 	mailQueue, mailDead    queue
 	purgeQueue             queue
 	extractQueue           queue
+	importQueue            queue
 	schedulesDead          queue
 	bus                    awsevents.EventBus
 	api                    awsapigatewayv2.HttpApi
@@ -145,6 +146,7 @@ func NewStack(scope constructs.Construct, props Props) awscdk.Stack {
 	v.addReport(authorizer, linkAuthorizer)
 	v.addPurge()
 	v.addExtract(authorizer)
+	v.addImporter(authorizer)
 	v.addAdmin(authorizer)
 	v.addOpenapi()
 
@@ -174,6 +176,7 @@ func (v *vault) addOutputs() {
 	output("MailQueue", v.mailQueue.QueueUrl())
 	output("PurgeQueue", v.purgeQueue.QueueUrl())
 	output("ExtractQueue", v.extractQueue.QueueUrl())
+	output("ImportQueue", v.importQueue.QueueUrl())
 	if v.props.MailFrom != "" {
 		output("MailFrom", jsii.String(v.props.MailFrom))
 	}

@@ -77,6 +77,10 @@ var routes = map[string]string{
 
 	"POST /v1/accounts/{account}/extracts":                  "extract, authorized",
 	"GET /v1/accounts/{account}/extracts":                   "extract, authorized",
+	"POST /v1/accounts/{account}/imports":                   "importer, authorized",
+	"GET /v1/accounts/{account}/imports":                    "importer, authorized",
+	"GET /v1/accounts/{account}/imports/{id}":               "importer, authorized",
+	"POST /v1/accounts/{account}/imports/{id}/start":        "importer, authorized",
 	"GET /v1/accounts/{account}/extracts/{id}":              "extract, authorized",
 	"GET /v1/accounts/{account}/extracts/{id}/files/{name}": "extract, authorized",
 }

@@ -83,7 +83,9 @@ func attributes(schema any) string {
 }
 
 func TestQueues(t *testing.T) {
-	tries := map[string]float64{"ingest-queue": 100, "settle-queue": 10, "purge-queue": 10, "extract-queue": 10, "mail-queue": 60, "attach-queue": 10}
+	tries := map[string]float64{
+		"ingest-queue": 100, "settle-queue": 10, "purge-queue": 10, "extract-queue": 10, "import-queue": 10, "mail-queue": 60, "attach-queue": 10,
+	}
 	// With these TestThrottledForTwoMinutes, in functions, reckons.
 	back := map[string]float64{"ingest-queue": 120, "settle-queue": 180}
 	const concurrency = 10.0
@@ -146,7 +148,7 @@ func TestQueues(t *testing.T) {
 			if got := plain(p["FunctionResponseTypes"], nil); got != `["ReportBatchItemFailures"]` {
 				t.Errorf("%s: a failed message fails its whole batch", id)
 			}
-			if size, ok := p["BatchSize"].(float64); size != 10 && (!slices.Contains([]string{"extract-queue", "mail-queue", "attach-queue"}, names[queue]) || size != 1) || !ok {
+			if size, ok := p["BatchSize"].(float64); size != 10 && (!slices.Contains([]string{"extract-queue", "import-queue", "mail-queue", "attach-queue"}, names[queue]) || size != 1) || !ok {
 				t.Errorf("%s takes %v messages", id, p["BatchSize"])
 			}
 			if n := dig(p, "ScalingConfig", "MaximumConcurrency"); n != concurrency {
@@ -332,8 +334,8 @@ func TestStagesAreTheSameStack(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	eachStage(t, func(t *testing.T, tpl template) {
 		want := []string{"Api", "Region", "RecordsTable", "KeysTable", "ControlTable", "ObjectsBucket", "ExportsBucket", "StagingBucket", "ReceiptsBucket",
-			"IngestQueue", "SettleQueue", "PurgeQueue", "ExtractQueue", "MailQueue", "AttachQueue", "Bus", "WrapKey", "ReceiptsKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
-			"FunctionPurge", "FunctionExtract", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionAttach", "FunctionOpenapi"}
+			"IngestQueue", "SettleQueue", "PurgeQueue", "ExtractQueue", "ImportQueue", "MailQueue", "AttachQueue", "Bus", "WrapKey", "ReceiptsKey", "FunctionIngest", "FunctionSettle", "FunctionReport",
+			"FunctionPurge", "FunctionExtract", "FunctionImporter", "FunctionAuthorize", "FunctionAdmin", "FunctionMail", "FunctionAttach", "FunctionOpenapi"}
 		if tpl.Stage == "local" { // elsewhere, whoever deploys says who sends
 			want = append(want, "MailFrom")
 		}

@@ -38,6 +38,8 @@ var environments = map[string]map[string]string{
 		"RECEIPTS_BUCKET": "receipts", "SIGNING_KEY_ID": "signing"},
 	"extract": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects", "EXPORTS_BUCKET": "exports",
 		"EXTRACT_QUEUE_URL": "extract-queue"},
+	"importer": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects", "STAGING_BUCKET": "staging",
+		"IMPORT_QUEUE_URL": "import-queue", "SETTLE_QUEUE_URL": "settle-queue", "SETTLE_DELAY": "30s"},
 	"mail": {"RECORDS_TABLE": "records", "KEYS_TABLE": "keys", "CONTROL_TABLE": "control", "OBJECTS_BUCKET": "objects",
 		"MAIL_QUEUE_URL": "mail-queue", "PURGE_QUEUE_URL": "purge-queue", "CONFIGURATION_SET": "${MailSet}", "API_URL": "the API"},
 	"authorize": {"CONTROL_TABLE": "control"},

@@ -18,49 +18,53 @@ type permission struct {
 
 // Conditions have plain names as well; an unknown one stands as its JSON.
 const (
-	forAccount = "for an account" // the encryption context is {account} and nothing else
-	auditRows  = "audit rows"     // the partition key is an account's audit trail
-	otherRows  = "rows that no other function writes"
-	cohorts    = "rows of cohorts"
-	chats      = "rows of conversations"
-	both       = "rows of cohorts and conversations"
-	neither    = "rows other than those of cohorts and conversations"
-	jobs       = "rows of extracts"
-	jobsAudit  = "rows of extracts and audit rows"
-	jobsCopies = "rows of extracts and of copies of everything"
-	jobsGets   = "rows of extracts and receipts"
-	jobsReads  = "rows of extracts, of copies of everything, receipts and audit rows"
-	mailPuts   = "rows of digests, log, links and suppressed addresses"
-	mailKeeps  = "rows of copies and digests"
-	mailClears = "rows of digests, log, links and notices"
-	settings   = "rows of destinations, suppressed addresses and destructions by hand"
-	wishes     = "rows of destructions by hand"
-	fences     = "rows of fences"
-	fencesJobs = "rows of fences and of extracts"
-	receipts   = "rows of receipts"
-	closes     = "keys of rows other than those of cohorts and conversations"
-	delivers   = "what is delivered of a conversation"
-	byHand     = "whose hand is on a conversation"
-	facts      = "rows of facts"
-	dueFiles   = "rows of files that are due"
-	accounts   = "the list of accounts"
-	howFar     = "how far a file is"
-	healths    = "rows of the health of sources"
-	asSender   = "as the sender"
-	via        = "via " // and the service through which the key is used
+	forAccount   = "for an account" // the encryption context is {account} and nothing else
+	auditRows    = "audit rows"     // the partition key is an account's audit trail
+	otherRows    = "rows that no other function writes"
+	cohorts      = "rows of cohorts"
+	chats        = "rows of conversations"
+	both         = "rows of cohorts and conversations"
+	neither      = "rows other than those of cohorts and conversations"
+	jobs         = "rows of extracts"
+	jobsAudit    = "rows of extracts and audit rows"
+	imports      = "rows of imports"
+	importsAudit = "rows of imports and audit rows"
+	jobsCopies   = "rows of extracts and of copies of everything"
+	jobsGets     = "rows of extracts and receipts"
+	jobsReads    = "rows of extracts, of copies of everything, receipts and audit rows"
+	mailPuts     = "rows of digests, log, links and suppressed addresses"
+	mailKeeps    = "rows of copies and digests"
+	mailClears   = "rows of digests, log, links and notices"
+	settings     = "rows of destinations, suppressed addresses and destructions by hand"
+	wishes       = "rows of destructions by hand"
+	fences       = "rows of fences"
+	fencesJobs   = "rows of fences and of extracts"
+	receipts     = "rows of receipts"
+	closes       = "keys of rows other than those of cohorts and conversations"
+	delivers     = "what is delivered of a conversation"
+	byHand       = "whose hand is on a conversation"
+	facts        = "rows of facts"
+	dueFiles     = "rows of files that are due"
+	accounts     = "the list of accounts"
+	howFar       = "how far a file is"
+	healths      = "rows of the health of sources"
+	asSender     = "as the sender"
+	via          = "via " // and the service through which the key is used
 )
 
 var conditions = map[string]string{
 	`null`: "",
 	`{"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["account"]},"Null":{"kms:EncryptionContext:account":"false"}}`:                                                                                                                                  forAccount,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                auditRows,
-	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#health#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                     otherRows,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#audit#*","*#copy#*","*#digest#*","*#extract#*","*#health#*","*#import#*","*#link#*","*#mailbox#*","*#maillog#*","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                        otherRows,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#health#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               healths,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               cohorts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                         chats,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                            both,
 	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#cohort#*","*#conversation#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                         neither,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                              jobs,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#import#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                               imports,
+	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#import#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                   importsAudit,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#extract#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                  jobsAudit,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#extract#*","*#copy#account#"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                            jobsCopies,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#audit#*","*#extract#*","*#copy#account#","*#receipt#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                  jobsReads,
@@ -154,7 +158,7 @@ var granted = map[string][]grant{
 		{on: "attach-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
 		{on: "schedules-dead", actions: "sqs:SendMessage"},
 		{on: "objects/files/*", actions: "s3:PutObject s3:DeleteObject"},
-		{on: "staging/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "staging/uploads/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
 		{on: "staging", actions: "s3:ListBucket"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
@@ -214,6 +218,25 @@ var granted = map[string][]grant{
 		{on: "objects", actions: "s3:ListBucket"},
 		{on: "exports/*", actions: "s3:GetObject s3:PutObject s3:AbortMultipartUpload"},
 		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
+	},
+	"importer": {
+		{on: "control", actions: "dynamodb:BatchGetItem"},
+		{on: "control", actions: "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", when: imports},
+		{on: "control", actions: "dynamodb:PutItem", when: importsAudit},
+		{on: "keys", actions: readItems + "dynamodb:Query"},
+		{on: "keys", actions: "dynamodb:PutItem", when: both},
+		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:PutItem"},
+		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
+		{on: "import-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
+		{on: "settle-queue", actions: "sqs:SendMessage"},
+		{on: "objects/bodies/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "objects", actions: "s3:ListBucket"},
+		{on: "staging/imports/*", actions: "s3:GetObject s3:PutObject s3:DeleteObject"},
+		{on: "staging", actions: "s3:ListBucket"},
+		{on: "storage", actions: "kms:Decrypt", when: via + "dynamodb"},
+		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "sqs"},
 		{on: "storage", actions: "kms:Decrypt kms:GenerateDataKey", when: via + "s3"},
 	},
 	"authorize": {

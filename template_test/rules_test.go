@@ -19,7 +19,7 @@ var rules = []rule{
 	},
 	func(_ string, p permission) string {
 		service, _, _ := strings.Cut(p.Action, ":")
-		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/files/*", "objects/queue/*", "exports/*", "staging/*", "receipts/receipts/*"}, p.On)
+		objects := service == "s3" && slices.Contains([]string{"objects/bodies/*", "objects/files/*", "objects/queue/*", "exports/*", "staging/imports/*", "staging/uploads/*", "receipts/receipts/*"}, p.On)
 		if strings.ContainsAny(p.On, "*?") && service != "xray" && !objects {
 			return "the resource is a wildcard"
 		}
@@ -53,9 +53,10 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:UpdateItem" && function != "admin" && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
-			return "only admin updates control rows; extract those of its jobs and of the copies that they are, mail those of copies and digests, " +
-				"purge fences and the jobs of what it destroys, settle fences, ingest the health of sources"
+			!(function == "importer" && p.When == imports) && !(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) &&
+			!(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
+			return "only admin updates control rows; extract those of its jobs and of the copies that they are, importer those of its jobs, mail those of " +
+				"copies and digests, purge fences and the jobs of what it destroys, settle fences, ingest the health of sources"
 		}
 		return ""
 	},
@@ -69,8 +70,8 @@ var rules = []rule{
 	},
 	func(function string, p permission) string {
 		if p.On == "control" && p.Action == "dynamodb:PutItem" && function != "admin" && p.When != auditRows && !(function == "extract" && p.When == jobsAudit) &&
-			!(function == "mail" && p.When == mailPuts) && !(function == "purge" && p.When == receipts) {
-			return "only admin puts control rows other than audit entries, and extract its jobs, mail what it notes, and purge receipts"
+			!(function == "importer" && p.When == importsAudit) && !(function == "mail" && p.When == mailPuts) && !(function == "purge" && p.When == receipts) {
+			return "only admin puts control rows other than audit entries, and extract and importer their jobs, mail what it notes, and purge receipts"
 		}
 		return ""
 	},
@@ -96,7 +97,8 @@ var rules = []rule{
 		updates := p.Action == "dynamodb:UpdateItem" || p.Action == "dynamodb:PutItem" && function == "admin"
 		appends := function == "admin" && p.Action == "dynamodb:PutItem" && p.When == auditRows
 		if p.On == "control" && updates && p.When != otherRows && !appends && !(function == "extract" && p.When == jobsCopies) &&
-			!(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) && !(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
+			!(function == "importer" && p.When == imports) && !(function == "ingest" && p.When == healths) && !(function == "mail" && p.When == mailKeeps) &&
+			!(function == "purge" && p.When == fencesJobs) && !(function == "settle" && p.When == fences) {
 			return "nobody updates audit entries, and admin writes no rows of other functions"
 		}
 		return ""
@@ -133,8 +135,8 @@ var rules = []rule{
 		return ""
 	},
 	func(function string, p permission) string {
-		if strings.HasPrefix(p.On, "staging") && function != "attach" {
-			return "uploads are reached by attach alone, which leads to them"
+		if strings.HasPrefix(p.On, "staging") && !(function == "attach" && p.On == "staging/uploads/*") && !(function == "importer" && p.On == "staging/imports/*") && p.On != "staging" {
+			return "what is uploaded is reached by who seals or stores it alone"
 		}
 		return ""
 	},
@@ -268,9 +270,11 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses mail another sender", "mail", `{"Action": "ses:SendEmail", "Resource": "arn:aws:ses:us-east-2:1:identity/vault.example"}`, "as the sender"},
 		{"refuses report to send e-mail", "report", `{"Action": "ses:SendEmail", "Resource": "arn:aws:ses:us-east-2:1:identity/vault.example", "Condition": {"StringEquals": {"ses:FromAddress": "transcripts@vault.example"}}}`, "is sent by mail"},
 		{"refuses report what was extracted", "report", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "reached by no other function"},
-		{"refuses extract any row of control", "extract", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "and extract its jobs"},
+		{"refuses extract any row of control", "extract", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `}`, "and extract and importer their jobs"},
 		{"refuses extract an update of any row of control", "extract", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `}`, "extract those of its jobs"},
 		{"refuses mail the jobs of extract", "mail", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#extract#*", "*#copy#account#"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "extract those of its jobs"},
+		{"refuses extract the uploads", "extract", `{"Action": "s3:GetObject", "Resource": {"Fn::Join": ["", [` + arn("Staging1") + `, "/imports/*"]]}}`, "by who seals it alone"},
+		{"refuses importer the jobs of extract", "importer", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#extract#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "importer those of its jobs"},
 		{"refuses report the extracts", "report", `{"Action": "s3:PutObject", "Resource": {"Fn::Join": ["", [` + arn("Exports1") + `, "/*"]]}}`, "written by extract"},
 		{"refuses another function's log", "settle", `{"Action": "logs:PutLogEvents", "Resource": ` + arn("Log1") + `}`, "its own log"},
 		{"refuses openapi whatever there is", "openapi", `{"Action": "dynamodb:GetItem", "Resource": ` + arn("Control1") + `}`, "reaches nothing"},

@@ -134,7 +134,7 @@ func (tpl template) names(t *testing.T) map[string]string {
 	for key, name := range map[string]string{
 		"RecordsTable": "records", "KeysTable": "keys", "ControlTable": "control",
 		"ObjectsBucket": "objects", "ExportsBucket": "exports", "StagingBucket": "staging", "ReceiptsBucket": "receipts",
-		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "PurgeQueue": "purge-queue", "ExtractQueue": "extract-queue",
+		"IngestQueue": "ingest-queue", "SettleQueue": "settle-queue", "PurgeQueue": "purge-queue", "ExtractQueue": "extract-queue", "ImportQueue": "import-queue",
 		"AttachQueue": "attach-queue", "MailQueue": "mail-queue", "Bus": "bus", "WrapKey": "wrap", "ReceiptsKey": "signing",
 	} {
 		names[tpl.output(t, key)] = name

@@ -92,4 +92,4 @@ func (h *Handler) upload(ctx context.Context, req events.APIGatewayV2HTTPRequest
 }
 
 // uploadKey is the name of the object of an upload: an account's uploads are nobody else's.
-func uploadKey(account, upload string) string { return account + "/" + upload }
+func uploadKey(account, upload string) string { return "uploads/" + account + "/" + upload }

@@ -14,8 +14,8 @@
 //
 // They stand in the folder <account>/<id>/ of the exports bucket:
 //
-//	chats.ndjson    chats.csv    chat-entries.csv     a conversation a line, as the API answers it, with its entries;
-//	tickets.ndjson  tickets.csv  ticket-entries.csv   a conversation a row, without them; an entry a row
+//	chats.ndjson    chats.csv    chat-entries.csv     a conversation a line, as the API answers it, with its entries and what an
+//	tickets.ndjson  tickets.csv  ticket-entries.csv   import needs (shared/history); a row, without them; an entry a row
 //	chat-attachments.tar  ticket-attachments.tar      the files that are stored, as <conversation>/<attachment>-<name>;
 //	                                                  of calls and articles too
 //	facts.ndjson    facts.csv                         a fact a line or row

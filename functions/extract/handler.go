@@ -13,6 +13,7 @@ import (
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -91,7 +92,7 @@ func (h *Handler) invoked(ctx context.Context, raw json.RawMessage) (any, error)
 // Extract begins a job, or goes on with one, and works on it until everything is written or time runs out. Where to go on
 // stands in the job's row; what next says is only looked for, so that a call whose answer was lost can be made again.
 func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
-	if req.ID != "" && !idForm().MatchString(req.ID) || (req.ID == "") != (req.Next == "") {
+	if req.ID != "" && !jobs.ValidID(req.ID) || (req.ID == "") != (req.Next == "") {
 		return Answer{}, ErrRequest
 	}
 	j, err := h.direct(ctx, req)
@@ -100,7 +101,7 @@ func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
 	}
 	if j.Status == Running {
 		claimed, err := h.take(ctx, j)
-		if errors.Is(err, errBusy) {
+		if errors.Is(err, jobs.ErrBusy) {
 			return Answer{}, ErrBusy
 		}
 		if err != nil {
@@ -154,7 +155,7 @@ func (h *Handler) start(ctx context.Context, id, by string, direct bool) (job, e
 	}
 	now := h.Store.Now()
 	j := job{
-		Account: id, ID: newID(now), By: by, Direct: direct, Status: Running, Policy: ses.Policy.Version,
+		Account: id, ID: jobs.NewID(now), By: by, Direct: direct, Status: Running, Policy: ses.Policy.Version,
 		CreatedAt: now, BusyUntil: now, work: begin(),
 	}
 	if _, err := h.leaving(ctx, j); err != nil {
@@ -208,7 +209,7 @@ var errGivenUp = errors.New("an extract has failed")
 // message works on a job. What it does not finish it sends the next message for.
 func (h *Handler) message(ctx context.Context, body string) error {
 	var m message
-	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !idForm().MatchString(m.ID) {
+	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !jobs.ValidID(m.ID) {
 		return errors.New("not a message of the extract queue")
 	}
 	j, ok, err := h.get(ctx, m.Account, m.ID)
@@ -231,7 +232,7 @@ func (h *Handler) message(ctx context.Context, body string) error {
 		return h.send(ctx, j, 0)
 	case err == nil:
 		return nil
-	case errors.Is(err, errLost):
+	case errors.Is(err, jobs.ErrLost):
 		return nil // whoever has it goes on
 	case errors.Is(err, vault.ErrNoAccount):
 		return h.giveUp(ctx, j, accountGone)

@@ -2,18 +2,16 @@ package extract
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
-	"github.com/supportvault/supportvault/shared/lazyregexp"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -42,8 +40,6 @@ const (
 	life = 24 * time.Hour
 	// stalledAfter is when nobody works on a job any more. A message of a process that died comes again after 90 minutes.
 	stalledAfter = 3 * time.Hour
-	// claimed is how long a claim lasts where the invocation has no end; Lambda's have one of at most 15 minutes.
-	claimed = 15 * time.Minute
 	// maxTries is how often a job is tried without coming any further.
 	maxTries = 5
 )
@@ -89,14 +85,6 @@ func (w work) conversations() (n int) {
 }
 
 func partition(account string) string { return account + "#extract#" }
-
-const idTime = "20060102T150405Z"
-
-var idForm = lazyregexp.New(`^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{8}$`)
-
-func newID(now time.Time) string {
-	return now.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:8])
-}
 
 func (j job) expires() time.Time { return j.CreatedAt.Add(life) }
 
@@ -151,7 +139,7 @@ func (h *Handler) put(ctx context.Context, j job) error {
 
 // get reads a job; ok is false where there is none, or its time is over.
 func (h *Handler) get(ctx context.Context, account, id string) (j job, ok bool, err error) {
-	if !idForm().MatchString(id) {
+	if !jobs.ValidID(id) {
 		return job{}, false, nil
 	}
 	out, err := h.Store.DB.GetItem(ctx, &dynamodb.GetItemInput{
@@ -185,37 +173,13 @@ func (h *Handler) list(ctx context.Context, account string) ([]job, error) {
 	return jobs, err
 }
 
-// errBusy says that somebody else works on a job, errLost that somebody else does by now.
-var (
-	errBusy = errors.New("somebody works on this extract")
-	errLost = errors.New("somebody else works on this extract now")
-)
-
 // take claims a job for as long as this invocation may run.
 func (h *Handler) take(ctx context.Context, j job) (job, error) {
-	now := h.Store.Now()
-	until := now.Add(claimed)
-	if deadline, ok := ctx.Deadline(); ok {
-		until = now.Add(min(time.Until(deadline), claimed))
-	}
-	mine := rand.Text()
-	_, err := h.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &h.Store.Tables.Control, Key: j.key(),
-		UpdateExpression: aws.String("SET claim = :claim, busyUntil = :until, tries = :tries"),
-		// Mine: the SDK repeats a write whose answer was lost.
-		ConditionExpression:      aws.String("#status = :running AND busyUntil <= :now OR claim = :claim"),
-		ExpressionAttributeNames: map[string]string{"#status": "status"},
-		ExpressionAttributeValues: attr.Item{
-			":claim": attr.S(mine), ":until": attr.Time(until), ":tries": attr.N(j.Tries + 1), ":running": attr.S(Running), ":now": attr.Time(now),
-		},
-	})
-	if vault.IsConditionFailed(err) {
-		return j, errBusy
-	}
+	claim, until, err := jobs.Take(ctx, h.Store.DB, h.Store.Tables.Control, j.key(), string(Running), h.Store.Now(), j.Tries+1)
 	if err != nil {
-		return j, fmt.Errorf("claim extract: %w", err)
+		return j, err
 	}
-	j.claim, j.BusyUntil, j.Tries = mine, until, j.Tries+1
+	j.claim, j.BusyUntil, j.Tries = claim, until, j.Tries+1
 	return j, nil
 }
 
@@ -234,7 +198,7 @@ func (h *Handler) update(ctx context.Context, j job) error {
 		ExpressionAttributeValues: values,
 	})
 	if vault.IsConditionFailed(err) {
-		return errLost
+		return jobs.ErrLost
 	}
 	if err != nil {
 		return fmt.Errorf("update extract: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/history"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/sheet"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -78,10 +79,10 @@ func opened(ctx context.Context, c candidate) (piece, error) {
 	if p.files = hasFiles(view); p.files {
 		p.of, p.ses = loaded, c.ses
 	}
-	return p, p.conversation(view)
+	return p, p.conversation(history.Conversation{View: view, Rest: history.RestOf(loaded.Transcript)})
 }
 
-func (p *piece) conversation(v conversation.View) error {
+func (p *piece) conversation(v history.Conversation) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return errors.New("a conversation cannot be written") // the library's text may quote content

@@ -1,5 +1,5 @@
 // Package ingest takes webhooks in: it verifies, adapts, minimises, seals and writes them, and answers only when they are
-// durable.
+// durable. How an event is stored is in shared/intake.
 //
 // Trigger: POST /v1/webhooks/{account}/{source}, and the ingest queue. GET and HEAD of the same say that there is something at
 // the address, for every account alike, without looking whether there is such an account.

@@ -16,6 +16,7 @@ import (
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
+	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -53,6 +54,11 @@ type Handler struct {
 // New makes a handler.
 func New(config Config, deps Deps) *Handler {
 	return &Handler{config: config, Deps: deps, limiter: limiter{per: map[string]*rate.Limiter{}}}
+}
+
+// intake stores what comes by either trigger.
+func (h *Handler) intake() *intake.Intake {
+	return &intake.Intake{Store: h.Store, Queue: h.Queue, Files: h.Queue}
 }
 
 // Answer is what a sender gets for a delivery that is durable.
@@ -154,7 +160,7 @@ func (h *Handler) counted(ctx context.Context, err error) {
 func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept []conversation.Event) (Answer, error) {
 	var answer Answer
 	var visits []conversation.Event
-	visits, kept = apart(ses, kept)
+	visits, kept = intake.Apart(ses, kept)
 	if err := ses.PutVisits(tables, visits); err != nil {
 		slog.WarnContext(ctx, "tables refused visits, queueing", slog.String("cause", edge.Cause(err)))
 		if queueErr := h.enqueue(ctx, ses, visits); queueErr != nil {
@@ -163,7 +169,7 @@ func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept 
 	}
 	answer.Accepted += len(visits)
 	for i, e := range kept {
-		duplicate, err := h.store(tables, ses, e)
+		duplicate, err := h.intake().Event(tables, ses, e)
 		if err != nil {
 			slog.WarnContext(ctx, "tables refused, queueing", slog.String("cause", edge.Cause(err)))
 			if queueErr := h.enqueue(ctx, ses, kept[i:]); queueErr != nil {
@@ -179,19 +185,6 @@ func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept 
 		}
 	}
 	return answer, nil
-}
-
-// apart takes the visits out of events; those that the account does not store are gone.
-func apart(ses *vault.Session, kept []conversation.Event) (visits, rest []conversation.Event) {
-	for _, e := range kept {
-		switch {
-		case e.Visit == nil:
-			rest = append(rest, e)
-		case !ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)):
-			visits = append(visits, e)
-		}
-	}
-	return visits, rest
 }
 
 // QueueBatch stores what waited in the queue.

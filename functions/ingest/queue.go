@@ -19,6 +19,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/seal"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -128,12 +129,12 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 	if err := vault.Unmarshal(plain, &kept); err != nil {
 		return err
 	}
-	visits, kept := apart(ses, kept)
+	visits, kept := intake.Apart(ses, kept)
 	if err := ses.PutVisits(ctx, visits); err != nil {
 		return err
 	}
 	for _, e := range kept {
-		if _, err := h.store(ctx, ses, e); err != nil {
+		if _, err := h.intake().Event(ctx, ses, e); err != nil {
 			return err
 		}
 	}

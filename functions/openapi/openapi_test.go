@@ -328,10 +328,11 @@ func TestFormsAreTheCodes(t *testing.T) {
 	}
 }
 
-// invoked are the codes that only somebody gets who invokes a function directly.
+// invoked are the codes that only somebody gets who invokes a function directly, and those of which only lines of an import are
+// refused.
 var invoked = []string{
 	"account_exists", "account_invalid", "account_or_source_unknown", "action_unknown", "extract_busy",
-	"regime_unknown", "request_invalid", "retention_invalid", "start_unknown",
+	"line_source_unknown", "line_too_long", "line_unknown", "regime_unknown", "request_invalid", "retention_invalid", "start_unknown",
 	"time_zone_unknown",
 }
 

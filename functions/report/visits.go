@@ -122,6 +122,7 @@ type visitBuilder struct {
 
 func (b *visitBuilder) add(cohort, item string, v vault.Visit, expires time.Time) error {
 	id := vault.VisitOf(item)
+	v.Told = conversation.Told{} // a reader gets what was told, and not by what
 	if b.open != nil && b.open.ID == id {
 		b.open.Visit = b.open.Join(v)
 		b.place = cohort + "/" + item

@@ -3,7 +3,7 @@
 // does. The Makefile calls it; `make help` lists what a person uses.
 //
 // It never imports the CDK library, so that it compiles in seconds, and it never uses the AWS credentials of the person
-// who runs it, except for `account`, `rotate`, `extract`, `receipts`, `invoke`, `doctor`, `logs`, `diff` and `deploy` with a stage
+// who runs it, except for `account`, `rotate`, `extract`, `import`, `receipts`, `invoke`, `doctor`, `logs`, `diff` and `deploy` with a stage
 // other than local.
 //
 // What it leaves behind is in .local/:

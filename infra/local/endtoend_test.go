@@ -165,6 +165,7 @@ func TestEndToEndChat(t *testing.T) {
 			t.Errorf("found the chat: %v; %d lines, %d records told", found, lines, x.Records)
 		}
 	})
+	t.Run("what was extracted is imported elsewhere", func(t *testing.T) { importedElsewhere(t, s, c) })
 	t.Run("an extract by the API leads to its files", func(t *testing.T) { extractedByAPI(t, s) })
 	t.Run("a rotated secret and the one before both sign", func(t *testing.T) {
 		before := s.Sources["tawkto"]
@@ -180,6 +181,40 @@ func TestEndToEndChat(t *testing.T) {
 			}
 		}
 	})
+}
+
+// importedElsewhere extracts the account, and imports the file with a conversation into another, twice.
+func importedElsewhere(t *testing.T, s stack, c chat) {
+	x, err := s.extract(t.Context(), s.Account, func(extraction) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "extract")
+	if err := s.download(t.Context(), x, folder, func(file) {}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "chats.ndjson")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(content, "no line\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := s
+	to.outputs = s.newAccount(t, accountRequest{Account: "history", Plan: "standard", Start: "identified"})
+	lines := bytes.Count(content, []byte("\n"))
+	for _, accepted := range []int{lines, 0} {
+		im, err := to.importFile(t.Context(), to.Account, file, func(importation) {})
+		if err != nil || im.Accepted != accepted || im.Duplicates != lines-accepted || im.Refused != 1 || im.Refusals[0].Line != lines+1 {
+			t.Fatalf("imported %+v, %v, want %d of %d lines", im, err, accepted, lines)
+		}
+	}
+	var page struct{ Chats []chat }
+	status, answer, err := get(t.Context(), to.chats(), to.Token)
+	if err != nil || status != http.StatusOK || json.Unmarshal(answer, &page) != nil || len(page.Chats) == 0 {
+		t.Fatalf("%d %.300s %v", status, answer, err)
+	}
 }
 
 // extractedByAPI has the account's token begin an extract, waits for it and follows the link to each of its files.

@@ -29,6 +29,7 @@ var commands = []command{
 	{"account", "create an account", accountCommand},
 	{"rotate", "give a source of an account a new secret", rotateCommand},
 	{"extract", "write every conversation of an account to its folder", extractCommand},
+	{"import", "bring history into an account from a file", importCommand},
 	{"receipts", "write the receipts of an account and their public keys to files", receiptsCommand},
 	{"invoke", "call a function with an event", invokeCommand},
 	{"doctor", "say what a stage lacks, before and after a deployment", doctorCommand},

@@ -36,7 +36,7 @@ func stackOutputs(stack map[string]string) (outputs, error) {
 		API:       strings.TrimRight(stack["Api"], "/"),
 		Region:    stack["Region"],
 		Tables:    map[string]string{"records": stack["RecordsTable"], "keys": stack["KeysTable"], "control": stack["ControlTable"]},
-		Buckets:   map[string]string{"objects": stack["ObjectsBucket"], "exports": stack["ExportsBucket"], "receipts": stack["ReceiptsBucket"]},
+		Buckets:   map[string]string{"objects": stack["ObjectsBucket"], "exports": stack["ExportsBucket"], "receipts": stack["ReceiptsBucket"], "staging": stack["StagingBucket"]},
 		Queues:    map[string]string{},
 		Functions: map[string]string{},
 		MailFrom:  stack["MailFrom"],

@@ -16,7 +16,7 @@ import (
 func deployed() map[string]string {
 	return map[string]string{
 		"Api": "http://0a1b2c3d.execute-api.localhost:4566", "Region": "us-east-2",
-		"RecordsTable": "r", "KeysTable": "k", "ControlTable": "c", "ObjectsBucket": "o", "ExportsBucket": "e", "ReceiptsBucket": "x",
+		"RecordsTable": "r", "KeysTable": "k", "ControlTable": "c", "ObjectsBucket": "o", "ExportsBucket": "e", "ReceiptsBucket": "x", "StagingBucket": "g",
 		"IngestQueue": "q", "FunctionIngest": "fi", "FunctionPurge": "fp",
 	}
 }
@@ -52,7 +52,7 @@ func TestOutputs(t *testing.T) {
 		"mail":     "http://127.0.0.1:4567/_ministack/ses/messages",
 		"emulator": "http://127.0.0.1:4567", "region": "us-east-2",
 		"tables":    map[string]any{"records": "r", "keys": "k", "control": "c"},
-		"buckets":   map[string]any{"objects": "o", "exports": "e", "receipts": "x"},
+		"buckets":   map[string]any{"objects": "o", "exports": "e", "receipts": "x", "staging": "g"},
 		"queues":    map[string]any{"ingest": "q"},
 		"functions": map[string]any{"ingest": "fi", "purge": "fp"},
 	})

@@ -178,6 +178,11 @@ func (d described) furnish() map[string][]map[string]string {
 	for _, f := range files.Files {
 		known["getExtractFile"] = append(known["getExtractFile"], map[string]string{"id": extract.ID, "name": f.Name})
 	}
+	var begun struct{ ID string }
+	d.read(d.ask(http.MethodPost, "/imports", "", http.StatusCreated), &begun)
+	for _, operation := range []string{"getImport", "startImport"} {
+		known[operation] = []map[string]string{{"id": begun.ID}}
+	}
 	for range 20 { // each can be deleted once
 		known["deleteSuppression"] = append(known["deleteSuppression"], map[string]string{"id": d.suppressed()})
 	}

@@ -74,6 +74,17 @@ type Page struct {
 	Title string `json:"title,omitzero"`
 }
 
+// Told is the event that told of a visit: its id, the sender's id of the visit, and when it happened. An extract has it, so
+// that the same event can be made of a line.
+type Told struct {
+	Event string `json:"event"`
+	Visit string `json:"visit"`
+	Time  Time   `json:"time"`
+}
+
+// LogValue keeps the event of a visit out of every log.
+func (t Told) LogValue() slog.Value { return slog.StringValue("told") }
+
 // LogValue keeps a visit out of every log.
 func (v Visit) LogValue() slog.Value { return slog.IntValue(len(v.Pages)) }
 
@@ -165,6 +176,8 @@ type Event struct {
 	// Time is when it happened by the sender's clock; Received when it arrived by ours.
 	Time     Time `json:"time"`
 	Received Time `json:"received"`
+	// Anchor is of history alone: up to when somebody is known to have been active, which nothing else of it may say any more.
+	Anchor Time `json:"anchor,omitzero"`
 	// Entries were written. Whole says that they are all there were up to the last of them, so they replace what other
 	// events said of that time.
 	Entries []Entry `json:"entries,omitzero"`

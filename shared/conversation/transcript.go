@@ -143,6 +143,9 @@ func (t *Transcript) describe(e Event) {
 		t.EndedAt = later(t.EndedAt, e.Time)
 		t.active(earlier(e.Time, e.Received))
 	}
+	if !e.Anchor.IsZero() {
+		t.active(earlier(e.Anchor, e.Received))
+	}
 	if e.Reopened {
 		t.ReopenedAt = later(t.ReopenedAt, e.Time)
 	}

@@ -21,7 +21,7 @@ import (
 // full is an event of which every field says something, all of it to be recognised.
 func full() conversation.Event {
 	return conversation.Event{
-		ID: "canary-event", Source: "chatwoot", Conversation: "canary-conversation", Kind: retention.Chat, Time: at(2), Received: at(3),
+		ID: "canary-event", Source: "chatwoot", Conversation: "canary-conversation", Kind: retention.Chat, Time: at(2), Received: at(3), Anchor: at(2),
 		Entries: []conversation.Entry{{
 			ID: "canary-entry", Time: at(1), Author: conversation.Author{Role: conversation.Visitor, Name: "canary-author"}, Text: "canary-text",
 			Attachments: []conversation.Attachment{{

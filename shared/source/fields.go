@@ -119,10 +119,15 @@ func parseTime(raw jsontext.Value, received time.Time) (conversation.Time, error
 
 // inRange refuses times in which nothing that is delivered now can have happened.
 func inRange(t, received time.Time) (conversation.Time, error) {
-	if t.Before(earliest) || t.After(received.Add(ahead)) {
+	if !InRange(t, received) {
 		return conversation.Time{}, ErrTime
 	}
 	return conversation.At(t), nil
+}
+
+// InRange says whether something that is delivered at a time can have happened at t.
+func InRange(t, received time.Time) bool {
+	return !t.Before(earliest) && !t.After(received.Add(ahead))
 }
 
 // firstTime is the first of the times that is there.

@@ -133,6 +133,19 @@ func (ses *Session) collect(ctx context.Context, f Fetched, cohorts *Cohorts) (c
 	return c, nil
 }
 
+// Past says whether the time of what settles into a cohort is over, whatever comes of it: that of the whole cohort, which the
+// zero one stands for, or by a rule that keeps it for less.
+func (ses *Session) Past(ctx context.Context, r Row, t conversation.Transcript, c Cohort) (bool, error) {
+	if c.ID == "" {
+		return true, nil
+	}
+	cohorts, err := ses.CohortAt(ctx, r.Kind, c.ID)
+	if err != nil {
+		return false, err
+	}
+	return cohorts.Destroys(retention.Item{ID: ID(r.ID, r.Incarnation), Kind: r.Kind, Cohort: c.Cohort, Marks: ses.Marks(t), Settled: t.Anchor.Time}), nil
+}
+
 // lookup finds a cohort that was read; no cohort at all is known of nil, and the empty id of any other.
 func (c *Cohorts) lookup(id string) (retention.Cohort, bool) {
 	if c == nil {

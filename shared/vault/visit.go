@@ -19,6 +19,7 @@ type Visit struct {
 	StartedAt conversation.Time `json:"startedAt"`
 	EndedAt   conversation.Time `json:"endedAt"`
 	conversation.Visit
+	Told conversation.Told `json:"told,omitzero"`
 }
 
 // visitWriters is how many visits of a delivery are written at a time.
@@ -51,7 +52,10 @@ func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) 
 }
 
 func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort) error {
-	v := Visit{Source: e.Source, StartedAt: e.Time, EndedAt: e.Time, Visit: *e.Visit}
+	v := Visit{
+		Source: e.Source, StartedAt: e.Time, EndedAt: e.Time, Visit: *e.Visit,
+		Told: conversation.Told{Event: e.ID, Visit: e.Conversation, Time: e.Time},
+	}
 	for _, p := range v.Pages {
 		if p.Time.Before(v.StartedAt.Time) {
 			v.StartedAt = p.Time

@@ -1,4 +1,4 @@
-package ingest
+package intake
 
 import (
 	"context"
@@ -30,16 +30,33 @@ func whole(e conversation.Event) (t conversation.Transcript, ok bool) {
 // and so that what is left of an interrupted one is found by purge. Another event that comes meanwhile opens the row, and
 // settling then takes the record as its last revision. An interrupted one has not been acknowledged: the sender's next try
 // finds the row and goes the usual way.
-func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript, with *files) (ok bool, err error) {
+func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e conversation.Event, t conversation.Transcript, with *files) (ok bool, err error) {
 	joined, known, err := ses.JoinCohortsOfNew(ctx, id, t.Anchor.Time, vault.Settles(e.Kind)...)
 	if err != nil || known {
 		return false, err
 	}
-	cohort, ok := joined[e.Kind]
-	if !ok {
-		return false, nil
+	row, ok, err := h.begin(ctx, ses, ses.NewRow(id, e.Kind, 1, e.Time.Time), t, joined)
+	if err != nil || !ok {
+		return false, err
 	}
-	row := ses.NewRow(id, e.Kind, 1, e.Time.Time)
+	if row, ok, err = h.putFiles(ctx, ses, row, with); err != nil || !ok {
+		return false, err
+	}
+	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
+	ses.Stands(&row, t)
+	if ok, err := h.fill(ctx, ses, row, t, joined, vault.Sealed{}); err != nil || !ok {
+		return false, err
+	}
+	// Settling finds it settled, and publishes it.
+	return true, h.Queue.Settle(ctx, reference(row))
+}
+
+// begin puts the row of a conversation whose record comes next.
+func (h *Intake) begin(ctx context.Context, ses *vault.Session, row vault.Row, t conversation.Transcript, joined map[retention.Kind]vault.Cohort) (_ vault.Row, ok bool, err error) {
+	cohort, ok := joined[row.Kind]
+	if !ok {
+		return row, false, nil
+	}
 	row.State, row.Cohort = vault.Settling, cohort.ID
 	item := row.New()
 	item["cohort"], item["listing"] = attr.S(row.Cohort), attr.S(row.Listing())
@@ -49,20 +66,17 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 		TableName: &h.Store.Tables.Keys, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
 	if vault.IsConditionFailed(err) {
-		return false, nil
+		return row, false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	if row, ok, err = h.putFiles(ctx, ses, row, with); err != nil || !ok {
-		return false, err
-	}
-	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
-	ses.Stands(&row, t)
-	pointers := ses.Pointers(t)
-	_, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, vault.Sealed{})
+	return row, err == nil, err
+}
+
+// fill writes the record of a row that was begun, and what belongs to it. Last is what an interrupted attempt may have left.
+func (h *Intake) fill(ctx context.Context, ses *vault.Session, row vault.Row, t conversation.Transcript, joined map[retention.Kind]vault.Cohort, last vault.Sealed) (ok bool, err error) {
+	cohort, pointers := joined[row.Kind], ses.Pointers(t)
+	replaced, size, err := ses.PutRecord(ctx, row, t, 1, cohort, pointers, last)
 	if err == nil {
-		err = ses.PutPointers(ctx, row, pointers, nil, cohort)
+		err = ses.PutPointers(ctx, row, pointers, nil, cohort) // the record names those that are left; settling deletes them
 	}
 	if err == nil {
 		row.FactCohort, err = ses.PutFact(ctx, row, t, joined[retention.Fact])
@@ -76,13 +90,12 @@ func (h *Handler) record(ctx context.Context, ses *vault.Session, id string, e c
 	if ok, err = h.commit(ctx, ses, row, size); err != nil || !ok {
 		return false, err
 	}
-	// Settling finds it settled, and publishes it.
-	return true, h.Queue.Settle(ctx, reference(row))
+	return true, ses.DeleteObjects(ctx, replaced)
 }
 
 // commit says that the record is there. Where another event has opened the row meanwhile, its settling will read the record;
 // where that settling has begun already, it may not have, and ok is false.
-func (h *Handler) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
+func (h *Intake) commit(ctx context.Context, ses *vault.Session, row vault.Row, size int) (ok bool, err error) {
 	values := attr.Item{
 		":settling": attr.S(vault.Settling), ":settled": attr.S(vault.Settled), ":generation": attr.N(row.Generation),
 		":bytes": attr.N(size), ":one": attr.N(1), ":factCohort": attr.S(row.FactCohort), ":known": attr.Time(row.Known), ":now": attr.Time(row.SettledAt),

@@ -1,4 +1,4 @@
-package ingest
+package intake
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 // attempts bounds how often a write is repeated because its conversation moved: each time somebody else got on.
 const attempts = 12
 
-var errMoving = errors.New("ingest: the conversation keeps moving")
+var errMoving = errors.New("intake: the conversation keeps moving")
 
-// store writes one event so that no settling can miss it; package vault draws the protocol.
-func (h *Handler) store(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
+// Event writes one event so that no settling can miss it; package vault draws the protocol.
+func (h *Intake) Event(ctx context.Context, ses *vault.Session, e conversation.Event) (duplicate bool, err error) {
 	if ses.Policy.Refuses(e.Kind, ses.Mark(vault.MarkSource, e.Source)) {
 		return false, nil // the account does not store it
 	}
@@ -93,7 +93,7 @@ func reference(r vault.Row) vault.Reference {
 
 // life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
 // everything is known already.
-func (h *Handler) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event) (row vault.Row, ok bool, err error) {
+func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event) (row vault.Row, ok bool, err error) {
 	for range attempts {
 		rows, err := ses.Rows(ctx, record)
 		if err != nil {
@@ -202,7 +202,7 @@ func reopenable(r vault.Row, newer time.Time) time.Time {
 
 // unmoved says whether the generation is still the one in which an event was just written, and sees to it that the
 // conversation is open, so that a settling will follow; reopened says that it had to.
-func (h *Handler) unmoved(ctx context.Context, ses *vault.Session, row vault.Row, at time.Time) (unmoved, reopened bool, err error) {
+func (h *Intake) unmoved(ctx context.Context, ses *vault.Session, row vault.Row, at time.Time) (unmoved, reopened bool, err error) {
 	now, ok, err := ses.Row(ctx, row.ID, row.Incarnation)
 	if err != nil || !ok || now.Generation != row.Generation || now.State == vault.Destroyed {
 		return false, false, err

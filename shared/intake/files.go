@@ -1,4 +1,4 @@
-package ingest
+package intake
 
 import (
 	"context"
@@ -48,12 +48,28 @@ func takeFiles(ses *vault.Session, record string, e conversation.Event) (convers
 	return e, with
 }
 
+// withoutFiles are events of which no file is looked for: those of history have led nowhere for long.
+func withoutFiles(events []conversation.Event) []conversation.Event {
+	events = slices.Clone(events)
+	for i := range events {
+		entries := slices.Clone(events[i].Entries)
+		for j := range entries {
+			entries[j].Attachments = slices.Clone(entries[j].Attachments)
+			for k := range entries[j].Attachments {
+				entries[j].Attachments[k].URL, entries[j].Attachments[k].Upload = "", ""
+			}
+		}
+		events[i].Entries = entries
+	}
+	return events
+}
+
 // unsent is after how long somebody looks for a file whose message was lost.
 const unsent = 5 * time.Minute
 
 // putFiles writes that there are files, before the event that tells of them: what is acknowledged is looked for. ok is false where
 // the row is destroyed.
-func (h *Handler) putFiles(ctx context.Context, ses *vault.Session, row vault.Row, with *files) (_ vault.Row, ok bool, err error) {
+func (h *Intake) putFiles(ctx context.Context, ses *vault.Session, row vault.Row, with *files) (_ vault.Row, ok bool, err error) {
 	if len(with.contents) == 0 {
 		return row, true, nil
 	}
@@ -78,9 +94,9 @@ func (h *Handler) putFiles(ctx context.Context, ses *vault.Session, row vault.Ro
 }
 
 // attach asks for what is new to be fetched. Where that fails, attach itself finds it: the event is durable.
-func (h *Handler) attach(ctx context.Context, with *files) {
+func (h *Intake) attach(ctx context.Context, with *files) {
 	for some := range slices.Chunk(with.news, 10) {
-		if err := h.Queue.Attach(ctx, some); err != nil {
+		if err := h.Files.Attach(ctx, some); err != nil {
 			slog.WarnContext(ctx, "files are fetched later", slog.Int("files", len(some)), slog.String("cause", edge.Cause(err)))
 		}
 	}

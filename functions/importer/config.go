@@ -1,0 +1,44 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/vault"
+)
+
+// Config is what the environment says, and the limits, of which zero stands for the default.
+type Config struct {
+	Tables        vault.Tables
+	ObjectsBucket string
+	StagingBucket string
+	QueueURL      string
+	SettleQueue   string
+	SettleDelay   time.Duration
+	// Reserve is how much time must be left to go on.
+	Reserve time.Duration
+	// ReadSize is how many bytes of a file are read at a time; more than a line may have.
+	ReadSize int
+}
+
+const (
+	reserve  = time.Minute
+	readSize = 4 << 20
+)
+
+// ReadConfig reads and validates the environment.
+func ReadConfig() (Config, error) {
+	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "STAGING_BUCKET", "IMPORT_QUEUE_URL",
+		"SETTLE_QUEUE_URL", "SETTLE_DELAY")
+	delay, delayErr := time.ParseDuration(env["SETTLE_DELAY"])
+	if env["SETTLE_DELAY"] != "" && (delayErr != nil || delay < 0 || delay > 15*time.Minute) {
+		err = errors.Join(err, fmt.Errorf("SETTLE_DELAY must be between 0s and 15m"))
+	}
+	return Config{
+		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		ObjectsBucket: env["OBJECTS_BUCKET"], StagingBucket: env["STAGING_BUCKET"], QueueURL: env["IMPORT_QUEUE_URL"],
+		SettleQueue: env["SETTLE_QUEUE_URL"], SettleDelay: delay,
+	}, err
+}

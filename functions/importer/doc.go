@@ -1,0 +1,43 @@
+// Package importer brings history into an account, from a file that an administrator uploads.
+//
+// Triggers:
+//
+//	POST /v1/accounts/{account}/imports             begins a job: 201, its Location, and how to upload the file
+//	POST /v1/accounts/{account}/imports/{id}/start  starts it, once the file is there: 202
+//	GET  /v1/accounts/{account}/imports             the jobs of the last day, the newest first
+//	GET  /v1/accounts/{account}/imports/{id}        how far one is
+//	the import queue: {"account", "id"}             works on a job
+//	direct invocation: {"account", "action": "begin"}, and with "id" the actions "start" and "status"
+//
+// A file is NDJSON of at most 1 GB, whose lines shared/history reads: canonical deliveries, or what an extract wrote. Each event is
+// minimised by the account's policy and stored as one that came by a webhook is (shared/intake): what was destroyed stays so,
+// and what is known is not stored twice, however often a file is imported. Retention counts from the original anchor. A line
+// whose time is over here is passed over. What a line tells from its beginning to its end is stored at once and sent to no
+// destination; what goes on is settled as if it had come today.
+//
+// Lines of one conversation are stored in their order, so its lives come out as they were. An extract has those first that had
+// not settled; such lines wait for a second reading of the file.
+//
+// A line that cannot be read is counted, with its number and a code, and never with what it holds; the rest is imported.
+//
+// # Jobs
+//
+//	table control: demo#import#   <id>   status waiting | running | complete | failed, and how far it is
+//	staging bucket: imports/demo/<id>    the file, deleted at the end, and forgotten by the bucket after a day
+//
+// One import of an account runs at a time. A job is there for a day from its beginning: then it is not found.
+//
+// Retry and idempotency: whoever works on a job claims its row for as long as it may run, and every three seconds says there how
+// many bytes of the file are done. Where time runs out it sends the queue the next message. What is done again after a process
+// died finds what it stored: it counts as known then, and nothing else is different. What fails is tried again, five times
+// without any progress; then the job has failed, with the reason tries_exhausted. A message of a process that died comes again
+// after the queue's 90 minutes. A job that nobody has worked on for three hours has failed, with the reason stalled. A file
+// that is replaced after the start fails its job: its bytes are not those that were counted.
+//
+// May: read the control table; put audit entries and its jobs, query and update its jobs; read rows of keys, put those of cohorts
+// and conversations, update those of conversations; put and read items of records; decrypt with the wrap key under an account's
+// context; send to the settle queue; send to and consume its own; put, read and delete objects under bodies/, and under imports/
+// of the staging bucket (a presigned upload has the permissions of who signs it).
+//
+// Alarms: errors; messages in the dead-letter queue.
+package importer

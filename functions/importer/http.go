@@ -1,0 +1,119 @@
+package importer
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
+)
+
+// Job is an import as the API answers it.
+type Job struct {
+	ID     string `json:"id"`
+	Status Status `json:"status"`
+	// Progress is the share of the file that is read, from 0 to 1.
+	Progress  float64           `json:"progress"`
+	CreatedAt conversation.Time `json:"createdAt"`
+	// ExpiresAt is when the job is not found any more.
+	ExpiresAt conversation.Time `json:"expiresAt"`
+	// Bytes is the size of the file, once it is started; Lines are those that were read of it.
+	Bytes int64 `json:"bytes"`
+	Lines int   `json:"lines"`
+	// Of every line, one is counted: something of it is stored; all of it was known; there is nothing to store; it cannot be read.
+	Accepted   int `json:"accepted"`
+	Duplicates int `json:"duplicates"`
+	PassedOver int `json:"passedOver"`
+	Refused    int `json:"refused"`
+	// Refusals are the first of them.
+	Refusals []Refusal `json:"refusals"`
+	// Reason is why it failed.
+	Reason string `json:"reason,omitzero"`
+	// Upload is how to put the file there; the answer that begins a job has it.
+	Upload *Upload `json:"upload,omitzero"`
+}
+
+// Refusal is a line that could not be read, counted from 1, and the code of why.
+type Refusal struct {
+	Line int    `json:"line"`
+	Code string `json:"code"`
+}
+
+// Upload is a request that puts a file there. Who has it may put one, until the time is over.
+type Upload struct {
+	URL       string            `json:"url"`
+	Method    string            `json:"method"`
+	Headers   map[string]string `json:"headers"`
+	ExpiresAt conversation.Time `json:"expiresAt"`
+}
+
+// Jobs is the answer of a list.
+type Jobs struct {
+	Imports []Job `json:"imports"`
+}
+
+func path(account, id string) string { return "/v1/accounts/" + account + "/imports/" + id }
+
+func at(t time.Time) conversation.Time { return conversation.At(t) }
+
+func (j job) view() Job {
+	w := j.work
+	return Job{
+		ID: j.ID, Status: j.Status, Progress: w.Progress, CreatedAt: at(j.CreatedAt), ExpiresAt: at(j.expires()), Bytes: w.Bytes, Lines: w.Lines,
+		Accepted: w.Accepted, Duplicates: w.Duplicates, PassedOver: w.PassedOver, Refused: w.Refused, Refusals: w.Refusals, Reason: j.Reason,
+	}
+}
+
+// HTTP answers one request.
+func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	var location string
+	res := edge.HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
+		status, answer, location, err = h.route(ctx, req)
+		return status, answer, err
+	})
+	if location != "" && res.StatusCode < http.StatusBadRequest {
+		res.Headers["location"] = location
+	}
+	return res, nil
+}
+
+func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
+	account, actor := req.PathParameters["account"], ""
+	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
+	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
+		actor, _ = a.Lambda["token"].(string)
+	}
+	if actor == "" {
+		return 0, nil, "", ErrForbidden
+	}
+	actor = "token:" + actor
+	id := req.PathParameters["id"]
+	switch {
+	case strings.HasSuffix(req.RouteKey, "/start"):
+		j, err := h.launch(ctx, account, id, actor)
+		return http.StatusAccepted, j, path(account, j.ID), err
+	case strings.HasPrefix(req.RouteKey, "POST "):
+		j, err := h.begin(ctx, account, actor)
+		return http.StatusCreated, j, path(account, j.ID), err
+	case id != "":
+		j, err := h.status(ctx, account, id)
+		return http.StatusOK, j, "", err
+	}
+	return h.all(ctx, account)
+}
+
+func (h *Handler) all(ctx context.Context, account string) (int, any, string, error) {
+	jobs, err := h.list(ctx, account)
+	if err != nil {
+		return 0, nil, "", edge.ErrUnavailable.Because(err)
+	}
+	answer := Jobs{Imports: []Job{}}
+	for _, j := range jobs {
+		answer.Imports = append(answer.Imports, j.view())
+	}
+	return http.StatusOK, answer, "", nil
+}
