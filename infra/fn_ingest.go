@@ -30,7 +30,7 @@ func (v *vault) addIngest() {
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
 			v.mayOnRows(v.keys, []string{cohortRows, conversationRows}, "dynamodb:PutItem"),
 			v.mayOnRows(v.keys, []string{conversationRows}, "dynamodb:UpdateItem"),
-			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:PutItem"),
+			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"),
 			v.wraps("kms:Decrypt"),
 			v.maySend(v.ingestQueue, v.settleQueue, v.attachQueue),
 			v.mayConsume(v.ingestQueue),

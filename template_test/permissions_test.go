@@ -115,7 +115,7 @@ var granted = map[string][]grant{
 		{on: "keys", actions: readItems + "dynamodb:Query"},
 		{on: "keys", actions: "dynamodb:PutItem", when: both},
 		{on: "keys", actions: "dynamodb:UpdateItem", when: chats},
-		{on: "records", actions: "dynamodb:GetItem dynamodb:PutItem"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:Query dynamodb:PutItem"},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},
 		{on: "ingest-queue", actions: "sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"},
 		{on: "settle-queue", actions: "sqs:SendMessage"},
