@@ -134,7 +134,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	for name, value := range map[string]string{
 		"AWS_REGION": "us-east-2", "RECORDS_TABLE": "r", "KEYS_TABLE": "k", "CONTROL_TABLE": "c", "OBJECTS_BUCKET": "o",
-		"BUS_NAME": "b", "INGEST_QUEUE_URL": "ingest", "SETTLE_QUEUE_URL": "settle", "PURGE_QUEUE_URL": "purge", "SETTLE_DELAY": settleDelay.String(),
+		"BUS_NAME": "b", "INGEST_QUEUE_URL": "ingest", "SETTLE_QUEUE_URL": "settle", "PURGE_QUEUE_URL": "purge", "ATTACH_QUEUE_URL": "attach", "SETTLE_DELAY": settleDelay.String(),
 	} {
 		t.Setenv(name, value)
 	}
@@ -153,7 +153,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		return h.Store, err
 	}
 	// What these packages make when they are first used must not belong to the bubble of time.
-	if _, err := pack.Unpack(pack.Pack(nil)); err != nil {
+	if _, err := pack.Unpack(pack.Pack(make([]byte, 4096))); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"busy", "calm", "third"} {
