@@ -103,7 +103,8 @@ func TestEndToEndChat(t *testing.T) {
 		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted {
 			t.Errorf("%s: %d %+v, want 202", sample.name, status, r)
 		}
-		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted || r.Accepted != 0 {
+		visits := strings.Contains(sample.name, "visits") || sample.source == "beacon" // which are written anew each time
+		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted || r.Accepted != 0 && !visits {
 			t.Errorf("%s sent again: %d %+v, want 202 and nothing accepted", sample.name, status, r)
 		}
 	}
@@ -145,7 +146,7 @@ func TestEndToEndChat(t *testing.T) {
 		}
 		lines, found := 0, false
 		for _, f := range x.Files {
-			if f.Kind != "chat" && f.Kind != "ticket" || !strings.HasSuffix(f.Name, ".ndjson") {
+			if !slices.Contains([]string{"chat", "ticket", "call", "article"}, f.Kind) || !strings.HasSuffix(f.Name, ".ndjson") {
 				continue
 			}
 			content, err := os.ReadFile(filepath.Join(folder, f.Name))

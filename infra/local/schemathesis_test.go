@@ -141,12 +141,16 @@ func (d described) furnish() map[string][]map[string]string {
 	for i := range 3 {
 		d.deliver("chat", fmt.Sprintf("chat-%d", i), i > 0)
 		d.deliver("ticket", fmt.Sprintf("ticket-%d", i), i > 0)
+		d.deliver("call", fmt.Sprintf("call-%d", i), i > 0)
+		if i > 0 {
+			d.deliver("article", fmt.Sprintf("article-%d", i), true)
+		}
 	}
 	var extract struct{ ID string }
 	d.read(d.ask(http.MethodPost, "/extracts", "", http.StatusAccepted), &extract)
 
 	known := map[string][]map[string]string{}
-	for kind, operation := range map[string]string{"chats": "getChat", "tickets": "getTicket"} {
+	for kind, operation := range map[string]string{"chats": "getChat", "tickets": "getTicket", "calls": "getCall", "articles": "getArticle"} {
 		var list map[string]json.RawMessage
 		var settled []struct{ ID string }
 		d.until("two "+kind+" have settled", func() bool {
@@ -178,8 +182,24 @@ func (d described) furnish() map[string][]map[string]string {
 	for _, f := range files.Files {
 		known["getExtractFile"] = append(known["getExtractFile"], map[string]string{"id": extract.ID, "name": f.Name})
 	}
-	var begun struct{ ID string }
+	var begun struct {
+		ID     string
+		Upload struct {
+			URL     string
+			Headers map[string]string
+		}
+	}
 	d.read(d.ask(http.MethodPost, "/imports", "", http.StatusCreated), &begun)
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPut, begun.Upload.URL, strings.NewReader("nothing\n"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for name, value := range begun.Upload.Headers {
+		req.Header.Set(name, value)
+	}
+	if status, answer, err := do(req); err != nil || status != http.StatusOK {
+		d.t.Fatalf("upload what is to be imported: %d %s %v", status, answer, err)
+	}
 	for _, operation := range []string{"getImport", "startImport"} {
 		known[operation] = []map[string]string{{"id": begun.ID}}
 	}
@@ -280,6 +300,9 @@ func (d described) deliver(kind, id string, ended bool) {
 			"id": "2", "time": now, "author": map[string]string{"role": "agent", "name": "Jan"}, "text": "At the depot.", "private": true,
 		}},
 	}}
+	if kind == "article" {
+		events, ended = []map[string]any{{"type": "article.published", "time": now, "article": id, "title": "Parcels", "text": "They come by bicycle."}}, false
+	}
 	if kind == "ticket" {
 		events[0]["title"], events[0]["status"] = "The parcel has not arrived", "open"
 	}
