@@ -125,7 +125,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		kept[i], n = ses.Policy.Start.Event(e)
 		cards += n
 	}
-	answer, err := h.durable(ctx, tables, ses, kept)
+	answer, err := h.durable(ctx, tables, ses, intake.Bounded(kept))
 	if err != nil {
 		err = edge.ErrUnavailable.Because(err)
 		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(err).Code))

@@ -240,7 +240,8 @@ func (t *Transcript) entries(events []Event) []Entry {
 	}
 	others := map[string]Entry{}
 	for _, e := range rest {
-		echo := texts[said{e.Author.Role, e.Text}] && e.Time.Before(t.WholeUntil.Add(wholeEcho))
+		// What has no text is known by its id alone: two files are two messages.
+		echo := e.Text != "" && texts[said{e.Author.Role, e.Text}] && e.Time.Before(t.WholeUntil.Add(wholeEcho))
 		if !e.Time.After(t.WholeUntil.Time) || echo || ids[e.ID] {
 			continue
 		}

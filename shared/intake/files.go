@@ -16,20 +16,41 @@ import (
 
 // files are those that an event tells of, and which of them nobody knew.
 type files struct {
-	received time.Time
+	told     time.Time
 	contents map[string]vault.FileContent
 	mu       sync.Mutex
 	news     []vault.FileReference
 }
 
-// maxFiles is how many files of one event are kept: as many as can be written while its sender waits. Of more, what is said of them
-// is kept.
+// maxFiles is how many files of one delivery are kept: as many as can be written while its sender waits. Of more, what is said of
+// them is kept.
 const maxFiles = 200
+
+// Bounded are the events of one delivery, of which no more files are looked for than are kept of one.
+func Bounded(events []conversation.Event) []conversation.Event {
+	files := 0
+	for i, e := range events {
+		for _, entry := range e.Entries {
+			for _, a := range entry.Attachments {
+				if a.URL != "" || a.Upload != "" {
+					files++
+				}
+			}
+		}
+		if files > maxFiles { // of one event alone, those that come first are kept
+			if i == 0 {
+				i = 1
+			}
+			return slices.Concat(events[:i], withoutFiles(events[i:]))
+		}
+	}
+	return events
+}
 
 // takeFiles gives each file of an event its id, and takes out of the event from where it can be fetched. The event handed in is not
 // changed: it may have to wait in the queue as it is.
 func takeFiles(ses *vault.Session, record string, e conversation.Event) (conversation.Event, *files) {
-	with := &files{received: e.Received.Time, contents: map[string]vault.FileContent{}}
+	with := &files{told: e.Time.Time, contents: map[string]vault.FileContent{}}
 	e.Entries = slices.Clone(e.Entries)
 	for i := range e.Entries {
 		entry := &e.Entries[i]
@@ -81,7 +102,7 @@ func (h *Intake) putFiles(ctx context.Context, ses *vault.Session, row vault.Row
 	group.SetLimit(8)
 	for id, content := range with.contents {
 		group.Go(func() error {
-			known, err := ses.PutFile(ctx, row, id, content, with.received, due)
+			known, err := ses.PutFile(ctx, row, id, content, with.told, due)
 			if err == nil && !known {
 				with.mu.Lock()
 				defer with.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -154,9 +155,12 @@ func (s *Store) putDue(ctx context.Context, r FileReference, at time.Time) error
 	return err
 }
 
-// PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key. Where it is
-// interrupted before its due row, nobody has acknowledged the file: whoever tells of it again puts that.
-func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, received, due time.Time) (known bool, err error) {
+// PutFile writes that there is a file, to be looked for by due, unless that is known. What is told later of the same place is
+// another file where it leads elsewhere: a message that was changed. The row must have a files key. Where it is interrupted before
+// its due row, nobody has acknowledged the file: whoever tells of it again puts that.
+//
+// The row has no end of its own: it goes with its conversation, which may last.
+func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, told, due time.Time) (known bool, err error) {
 	sealed, err := ses.sealFile(r, file, c)
 	if err != nil {
 		return false, err
@@ -164,9 +168,12 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 	ref := r.FileOf(file)
 	item := fileItemKey(ref)
 	item["state"], item["due"], item["file"] = attr.S(conversation.FileWaiting), attr.Time(due), attr.B(sealed)
-	item["ttl"] = attr.N(ses.garbage(r.Kind, received))
+	item["told"], item["place"] = attr.Time(told), attr.B(ses.Index.FilePlace(withoutQuery(c.URL), c.Upload))
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		TableName: &ses.store.Tables.Records, Item: item,
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR told < :told AND #place <> :place"),
+		ExpressionAttributeNames:  map[string]string{"#place": "place"},
+		ExpressionAttributeValues: attr.Item{":told": item["told"], ":place": item["place"]},
 	})
 	if known = IsConditionFailed(err); !known {
 		if err != nil {
@@ -179,6 +186,12 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 		return true, err
 	}
 	return true, ses.store.putDue(ctx, ref, f.Due)
+}
+
+// withoutQuery is an address without what may be another each time it is told, such as a token.
+func withoutQuery(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	return address
 }
 
 func (s *Store) deleteDue(ctx context.Context, r FileReference, at time.Time) error {
@@ -309,7 +322,17 @@ func (ses *Session) updateFile(ctx context.Context, f, next File, sealed []byte)
 	})
 	switch {
 	case IsConditionFailed(err):
-		if !next.Due.Equal(f.Due) {
+		now, ok, err := ses.store.File(ctx, f.Reference)
+		switch {
+		case err != nil:
+			return err
+		case ok && now.State == next.State && now.Attempts == next.Attempts && now.Due.Equal(next.Due):
+			// It was ours: the client repeats a write whose answer was lost.
+			if next.Due.Equal(f.Due) {
+				return nil
+			}
+			return ses.store.deleteDue(ctx, f.Reference, f.Due)
+		case !next.Due.Equal(f.Due) && !now.Due.Equal(next.Due):
 			err = ses.store.deleteDue(ctx, f.Reference, next.Due)
 		}
 		return errors.Join(ErrFileTaken, err)

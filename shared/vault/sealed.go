@@ -54,14 +54,14 @@ func Unmarshal(packed []byte, v any) error {
 	return nil
 }
 
-// garbageAfter is how long after the end of its time an item may still be collected: TTL runs late, and never early.
-const garbageAfter = 48 * time.Hour
+// garbageYears is how long after the end of its time an item is collected that purge has not deleted: a hold may keep it for as long.
+const garbageYears = 20
 
 // garbage is when an item may be collected at the latest, counted with the longest period of any plan: an account may change
 // to a larger one, and what it has then lives longer. Reading never relies on it.
 func (ses *Session) garbage(kind retention.Kind, from time.Time) int64 {
 	longest := retention.Longest(kind)
-	return retention.CohortOf(from, longest, ses.Policy.Zone).Expires(longest).Add(garbageAfter).Unix()
+	return retention.CohortOf(from, longest, ses.Policy.Zone).Expires(longest).AddDate(garbageYears, 0, 0).Unix()
 }
 
 // StoredEvent is an event as an item holds it.
