@@ -1106,3 +1106,32 @@ func TestFileThatIsTakenBack(t *testing.T) {
 		})
 	}
 }
+
+// A message that was changed has another file in the same place; an older telling that comes again does not bring the first back.
+func TestFileOfAChangedMessage(t *testing.T) {
+	r := inMemory()
+	demo, id, file := r.withLabel(t, "c")
+	other := []byte("\x89PNG\r\n\x1a\nanother")
+	r.web.serve("second.example.com", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(other)
+	})
+	r.allow(t, demo, "canonical", "files.example.com", "second.example.com")
+	changed := func(at time.Time, name string) []byte {
+		return withFiles("c", at, `{"name":"`+name+`","type":"image/png","url":"https://second.example.com/`+name+`"}`)
+	}
+	r.mustPost(t, demo, "canonical", changed(noon.Add(time.Minute), "second.png"))
+	r.getFiles(t)
+	if res, body := r.file(t, demo, id, file, ""); res.StatusCode != 200 || !bytes.Equal(body, other) {
+		t.Errorf("the changed file: %d, %d bytes", res.StatusCode, len(body))
+	}
+	r.mustPost(t, demo, "canonical", changed(noon.Add(time.Minute), "second.png"))
+	if refs := r.queues.takeAttaching(); len(refs) != 0 {
+		t.Errorf("it is fetched once more: %v", refs)
+	}
+	for _, item := range r.Items(t, r.Tables.Records) {
+		if _, ends := item["ttl"]; ends && strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
+			t.Error("a file may be collected before its conversation")
+		}
+	}
+}
