@@ -132,6 +132,16 @@ func pageOnly(address string) string {
 	return scheme + "://" + host
 }
 
+var looksLikeLink = regexp.MustCompile(`(?i)^\s*https?:`)
+
+// reference is what names something at its sender. Of a link only the page is kept: the rest may open it to anybody.
+func reference(text string) string {
+	if looksLikeLink.MatchString(text) {
+		return pageOnly(strings.TrimSpace(text))
+	}
+	return text
+}
+
 // contentID is the id of an event that has none: it is known by all that it says.
 func contentID(raw jsontext.Value) string {
 	sum := sha256.Sum256(raw)

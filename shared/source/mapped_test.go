@@ -137,6 +137,8 @@ func TestMappedFields(t *testing.T) {
 			conversation.Event{ID: "message/e", Department: "T"}, nil},
 		{"what is known of a call", "call", `"event":"e","call.direction":"inbound","call.outcome":"$.o","call.seconds":"$.s","call.recording":"$.r"`, ``,
 			`{"o":"missed","s":"1:02:03","r":7}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Direction: "inbound", Outcome: "missed", Seconds: 3723, Recording: "7"}}, nil},
+		{"a link to a recording without what opens it", "call", `"event":"e","call.recording":"$.r"`, ``, `{"r":" HTTPS://jo:pw@calls.example.com/r/7.mp3?token=t#x"}`,
+			conversation.Event{ID: "message/e", Call: &conversation.Call{Recording: "HTTPS://calls.example.com/r/7.mp3"}}, nil},
 		{"a call of seconds", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":61.9}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Seconds: 61}}, nil},
 		{"a call of no time", "call", `"event":"e","call.seconds":"$.s","call.direction":"$.d"`, ``, `{"s":"","d":"sideways"}`, conversation.Event{ID: "message/e"}, nil},
 		{"a call that lasts for ever", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":"1:00:00:00"}`, conversation.Event{}, strictjson.ErrShape},

@@ -206,7 +206,9 @@ var eventFields = []mappedField{
 	}},
 	// What names the recording at the sender.
 	{name: "call.recording", of: retention.Call, set: func(r *mappedReader, found []jsontext.Value) error {
-		return fill(&r.call.Recording, mappedText, found[0])
+		text, err := mappedText(found[0])
+		r.call.Recording = reference(text)
+		return err
 	}},
 }
 
