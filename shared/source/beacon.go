@@ -69,10 +69,13 @@ func adaptBeacon(d Delivery) (Adapted, error) {
 		return Adapted{Name: "robot"}, nil
 	}
 	r := canonicalReader{received: d.Received}
-	page := conversation.Page{Time: conversation.At(d.Received), URL: r.page(body.URL, "url"), Title: r.line(body.Title, "title", maxLine)}
+	page := conversation.Page{Time: conversation.At(d.Received), URL: r.page(body.URL, "url"), Title: body.Title}
+	if title := []rune(body.Title); len(title) > maxLine { // the site's own, which it need not know to be too long
+		page.Title = string(title[:maxLine])
+	}
 	visit := conversation.Visit{Pages: []conversation.Page{page}}
-	if body.Referrer != "" {
-		visit.Referrer = r.page(body.Referrer, "referrer")
+	if isPage(body.Referrer) { // it may be an app, of which nothing is kept
+		visit.Referrer = pageOnly(body.Referrer)
 	}
 	if r.wrong != nil {
 		return Adapted{}, r.wrong

@@ -106,11 +106,13 @@ var pageForm = regexp.MustCompile(`^https?://[!-~]+$`)
 
 const maxPage = 2000
 
+func isPage(address string) bool { return len(address) <= maxPage && pageForm.MatchString(address) }
+
 func (r *canonicalReader) page(address, field string) string {
 	switch {
 	case address == "":
 		r.refuse(ErrMissing, field)
-	case len(address) > maxPage || !pageForm.MatchString(address):
+	case !isPage(address):
 		r.refuse(strictjson.ErrShape, field)
 	}
 	return pageOnly(address)
