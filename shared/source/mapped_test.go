@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -255,6 +256,29 @@ func TestMappedTranscript(t *testing.T) {
 	got, err := a.Adapt(own(t, mapping, `{"id":"c","at":1795179941,"lines":[`+many[len(`{"at":1795179941286,"by":"a","say":"x"},`):]+`]}`))
 	if err != nil || len(got.Events[0].Entries) != 10_000 {
 		t.Errorf("10,000 entries: %v", err)
+	}
+}
+
+// A body without a time may come again: what was made of it is known by nothing of its receipt.
+func TestMappedWithoutTimeIsTheSameLater(t *testing.T) {
+	mapping := ruled("chat", `"event":"$.event"`, `{"fields":{"role":"visitor","text":"$.say"}}`)
+	made := func(body string, later time.Duration) conversation.Event {
+		d := own(t, mapping, body)
+		d.Received = d.Received.Add(later)
+		got, err := lookup(t, "mapped-shop").Adapt(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Events[0]
+	}
+	for _, body := range []string{`{"id":"c","say":"Yes"}`, `{"id":"c","say":"Yes","event":1}`} {
+		first, again := made(body, 0), made(body, time.Hour)
+		if first.ID != again.ID || first.Entries[0].ID != again.Entries[0].ID {
+			t.Errorf("%s: is another an hour later: %s and %s", body, first.Entries[0].ID, again.Entries[0].ID)
+		}
+	}
+	if made(`{"id":"c","say":"Yes","event":1}`, 0).Entries[0].ID == made(`{"id":"c","say":"Yes","event":2}`, 0).Entries[0].ID {
+		t.Error("the same words of another event are the same entry")
 	}
 }
 
