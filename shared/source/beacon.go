@@ -1,14 +1,11 @@
 package source
 
 import (
-	"crypto/sha256"
 	_ "embed" // for the script
-	"encoding/hex"
 	"errors"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -80,11 +77,9 @@ func adaptBeacon(d Delivery) (Adapted, error) {
 	if r.wrong != nil {
 		return Adapted{}, r.wrong
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		d.Received.UTC().Format(time.DateOnly), d.Address, browser, d.Header.Get("Origin"),
-	}, "\x00")))
+	visitor := shortHash(d.Received.UTC().Format(time.DateOnly), d.Address, browser, d.Header.Get("Origin"))
 	return Adapted{Name: "page", Events: []conversation.Event{{
-		ID: "page/" + strconv.FormatInt(d.Received.UnixMicro(), 10), Conversation: hex.EncodeToString(sum[:16]),
+		ID: "page/" + strconv.FormatInt(d.Received.UnixMicro(), 10), Conversation: visitor,
 		Kind: retention.Visit, Time: page.Time, Received: page.Time, Visit: &visit,
 	}}}, nil
 }

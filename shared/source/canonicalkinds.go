@@ -2,8 +2,6 @@ package source
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"regexp"
 	"strings"
 
@@ -146,6 +144,5 @@ func reference(text string) string {
 
 // contentID is the id of an event that has none: it is known by all that it says.
 func contentID(raw jsontext.Value) string {
-	sum := sha256.Sum256(raw)
-	return "content/" + hex.EncodeToString(sum[:16])
+	return "content/" + shortHash(string(raw))
 }

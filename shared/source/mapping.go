@@ -427,7 +427,7 @@ func (r *mappedReader) read(place string, fields []boundField, from any, trace *
 		} else if f.name == "private" {
 			r.entry.Private = true
 		}
-		trace.field(place+f.name, f.from, found, err)
+		trace.field(place+f.name, found, err)
 		first = cmp.Or(first, err)
 	}
 	return first
