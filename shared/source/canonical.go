@@ -541,7 +541,7 @@ func (r *canonicalReader) attachment(entry *conversation.Entry, c *canonicalAtta
 		r.refuse(strictjson.ErrShape, "upload")
 	}
 	entry.Attachments = append(entry.Attachments, conversation.Attachment{
-		Name: fileName(name),
+		Name: name[strings.LastIndexByte(name, '/')+1:], // without the folders of a sender
 		Type: r.line(c.Type, "type", maxLine), Bytes: r.number(c.Bytes, "bytes", 0, 1<<53-1), URL: c.URL, Upload: c.Upload,
 	})
 }
