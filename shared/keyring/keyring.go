@@ -245,7 +245,9 @@ func (x Index) FileID(record, entry string, place int) string {
 }
 
 // FilePlace is from where a file comes, to be compared only.
-func (x Index) FilePlace(address, upload string) []byte { return x.sum("file place", address, upload)[:12] }
+func (x Index) FilePlace(address, upload string) []byte {
+	return x.sum("file place", address, upload)[:12]
+}
 
 // Subject is the blind index of what is known of a person, such as an e-mail address.
 func (x Index) Subject(field, value string) string { return x.name("subject", field, value) }

@@ -1,14 +1,11 @@
 package source
 
 import (
-	"crypto/sha256"
 	_ "embed" // for the script
-	"encoding/hex"
 	"errors"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -69,19 +66,20 @@ func adaptBeacon(d Delivery) (Adapted, error) {
 		return Adapted{Name: "robot"}, nil
 	}
 	r := canonicalReader{received: d.Received}
-	page := conversation.Page{Time: conversation.At(d.Received), URL: r.page(body.URL, "url"), Title: r.line(body.Title, "title", maxLine)}
+	page := conversation.Page{Time: conversation.At(d.Received), URL: r.page(body.URL, "url"), Title: body.Title}
+	if title := []rune(body.Title); len(title) > maxLine { // the site's own, which it need not know to be too long
+		page.Title = string(title[:maxLine])
+	}
 	visit := conversation.Visit{Pages: []conversation.Page{page}}
-	if body.Referrer != "" {
-		visit.Referrer = r.page(body.Referrer, "referrer")
+	if isPage(body.Referrer) { // it may be an app, of which nothing is kept
+		visit.Referrer = pageOnly(body.Referrer)
 	}
 	if r.wrong != nil {
 		return Adapted{}, r.wrong
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		d.Received.UTC().Format(time.DateOnly), d.Address, browser, d.Header.Get("Origin"),
-	}, "\x00")))
+	visitor := shortHash(d.Received.UTC().Format(time.DateOnly), d.Address, browser, d.Header.Get("Origin"))
 	return Adapted{Name: "page", Events: []conversation.Event{{
-		ID: "page/" + strconv.FormatInt(d.Received.UnixMicro(), 10), Conversation: hex.EncodeToString(sum[:16]),
+		ID: "page/" + strconv.FormatInt(d.Received.UnixMicro(), 10), Conversation: visitor,
 		Kind: retention.Visit, Time: page.Time, Received: page.Time, Visit: &visit,
 	}}}, nil
 }

@@ -435,7 +435,7 @@ func (r *canonicalReader) call(e *conversation.Event, c canonicalCall) {
 	}
 	call := conversation.Call{
 		Direction: one(r, c.Direction, "call/direction", "", conversation.Inbound, conversation.Outbound),
-		Outcome:   r.line(c.Outcome, "call/outcome", maxLine), Recording: r.line(c.Recording, "call/recording", maxLine),
+		Outcome:   r.line(c.Outcome, "call/outcome", maxLine), Recording: reference(r.line(c.Recording, "call/recording", maxLine)),
 		Seconds: int(r.number(c.Seconds, "call/seconds", 0, maxSeconds)),
 	}
 	if call != (conversation.Call{}) {

@@ -530,3 +530,14 @@ func TestCanonicalSchemaNamesWhatIsRead(t *testing.T) {
 		t.Errorf("types %v, want %v", schema.Defs["type"].Enum, want)
 	}
 }
+
+func TestCanonicalRecordingIsNoCredential(t *testing.T) {
+	for given, want := range map[string]string{
+		"rec-2026-5120?": "rec-2026-5120?", "https://calls.example.com/r/7?token=t": "https://calls.example.com/r/7", "http://jo:pw@calls.example.com": "http://calls.example.com",
+	} {
+		e := one(t, "canonical", `{"version":"1","events":[{"type":"conversation.ended","time":"2026-11-20T10:00:00Z","kind":"call","conversation":"c","call":{"recording":"`+given+`"}}]}`)
+		if e.Call.Recording != want {
+			t.Errorf("%q, want %q", e.Call.Recording, want)
+		}
+	}
+}

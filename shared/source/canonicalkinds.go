@@ -2,8 +2,6 @@ package source
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"regexp"
 	"strings"
 
@@ -106,11 +104,13 @@ var pageForm = regexp.MustCompile(`^https?://[!-~]+$`)
 
 const maxPage = 2000
 
+func isPage(address string) bool { return len(address) <= maxPage && pageForm.MatchString(address) }
+
 func (r *canonicalReader) page(address, field string) string {
 	switch {
 	case address == "":
 		r.refuse(ErrMissing, field)
-	case len(address) > maxPage || !pageForm.MatchString(address):
+	case !isPage(address):
 		r.refuse(strictjson.ErrShape, field)
 	}
 	return pageOnly(address)
@@ -132,8 +132,17 @@ func pageOnly(address string) string {
 	return scheme + "://" + host
 }
 
+var looksLikeLink = regexp.MustCompile(`(?i)^\s*https?:`)
+
+// reference is what names something at its sender. Of a link only the page is kept: the rest may open it to anybody.
+func reference(text string) string {
+	if looksLikeLink.MatchString(text) {
+		return pageOnly(strings.TrimSpace(text))
+	}
+	return text
+}
+
 // contentID is the id of an event that has none: it is known by all that it says.
 func contentID(raw jsontext.Value) string {
-	sum := sha256.Sum256(raw)
-	return "content/" + hex.EncodeToString(sum[:16])
+	return "content/" + shortHash(string(raw))
 }

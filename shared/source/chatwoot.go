@@ -3,7 +3,6 @@ package source
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
 	"net/url"
 	"path"
 	"slices"
@@ -474,6 +473,5 @@ func (p *chatwootPerson) agentIDs() ([]string, error) {
 
 // bodyHash tells a delivery from every other of its conversation.
 func bodyHash(d Delivery) string {
-	sum := sha256.Sum256(d.Body)
-	return hex.EncodeToString(sum[:16])
+	return shortHash(string(d.Body))
 }

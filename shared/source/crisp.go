@@ -19,6 +19,7 @@ import (
 //	message:send           a message of the visitor, known by its fingerprint
 //	message:received       one of an operator, a bot or nobody; of the type note a note
 //	message:updated        the visitor's answer to a question with choices or a field; other changes of a message are acknowledged
+//	message:removed        it is taken back, and the answer to it
 //	session:set_state      the end (resolved), or that it goes on (unresolved, pending)
 //	session:set_email, _nickname, _phone   who the visitor is
 //	session:set_segments   the tags
@@ -35,7 +36,7 @@ var crisp = Adapter{
 		"As a plugin (signed, to be preferred): Crisp Marketplace → your plugin → Web Hooks. Request URL: {url}",
 		"Signing secret: Crisp shows it; give it to the vault.",
 		"Or of a website: Crisp → Settings → Advanced configuration → Web Hooks. Endpoint URL: {url}?key={secret}",
-		"Events of both: message:send, message:received, message:updated; session:set_state, set_email, set_nickname, set_phone, " +
+		"Events of both: message:send, message:received, message:updated, message:removed; session:set_state, set_email, set_nickname, set_phone, " +
 			"set_segments, sync:rating.",
 	},
 	Weak: "A website's hook signs nothing: who reads its address can send anything. Of a plugin's the signature has no age: an old " +
@@ -132,7 +133,7 @@ type crispSession struct {
 var crispNames = []string{
 	"message:acknowledge:delivered", "message:acknowledge:ignored", "message:acknowledge:read:received",
 	"message:acknowledge:read:send", "message:acknowledge:unread:send", "message:compose:receive", "message:compose:send",
-	"message:notify:unread:received", "message:notify:unread:send", "message:removed", "people:bind:session",
+	"message:notify:unread:received", "message:notify:unread:send", "people:bind:session",
 	"people:profile:created", "people:profile:removed", "people:profile:updated", "people:sync:profile", "session:error",
 	"session:removed", "session:request:initiated", "session:set_address", "session:set_avatar", "session:set_block",
 	"session:set_closed", "session:set_data", "session:set_inbox", "session:set_mentions", "session:set_opened",
@@ -152,6 +153,8 @@ func adaptCrisp(d Delivery) (Adapted, error) {
 		e, err = crispWritten(d)
 	case "message:updated":
 		e, err = crispAnswered(d)
+	case "message:removed":
+		e, err = crispRemoved(d)
 	case "session:set_state", "session:set_email", "session:set_nickname", "session:set_phone", "session:set_segments",
 		"session:sync:rating":
 		e, err = crispSaid(d, name)
@@ -231,6 +234,9 @@ func crispWritten(d Delivery) (*conversation.Event, error) {
 	return e, nil
 }
 
+// crispAnswer follows the id of a message that asked in the id of the answer.
+const crispAnswer = "answer"
+
 // crispAnswered reads what a visitor chose or filled in, which is a change of the message that asked. The last answer counts.
 func crispAnswered(d Delivery) (*conversation.Event, error) {
 	var body crispMessage
@@ -259,7 +265,7 @@ func crispAnswered(d Delivery) (*conversation.Event, error) {
 	if entry.Text == "" { // another change
 		return nil, nil
 	}
-	if entry.ID, err = joinID(asked, "answer"); err != nil {
+	if entry.ID, err = joinID(asked, crispAnswer); err != nil {
 		return nil, err
 	}
 	if e.ID, err = joinID("message", entry.ID, e.Time.String()); err != nil {
@@ -267,6 +273,29 @@ func crispAnswered(d Delivery) (*conversation.Event, error) {
 	}
 	e.Entries = []conversation.Entry{entry}
 	return e, nil
+}
+
+// crispRemoved takes back a message.
+func crispRemoved(d Delivery) (*conversation.Event, error) {
+	var body crispMessage
+	if err := strictjson.Read(d.Body, &body); err != nil {
+		return nil, err
+	}
+	e, err := crispEvent(d, body.Data.Session, body.Time)
+	if err != nil {
+		return nil, err
+	}
+	id, err := parseID(body.Data.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := joinID(id, crispAnswer)
+	if err != nil {
+		return nil, err
+	}
+	e.Redacted = []string{id, answer}
+	e.ID, err = joinID("message:removed", id)
+	return e, err
 }
 
 // crispSaid reads what became of a session or is known of its visitor.

@@ -57,6 +57,8 @@ var _ = describe("crisp", traits{
 		m := of("message:updated")
 		m["timestamp"], m["data"], m["data.session_id"], m["data.fingerprint"] = id, needed, id, id
 		content(m)
+		m = of("message:removed")
+		m["timestamp"], m["data"], m["data.session_id"], m["data.fingerprint"] = id, needed, id, id
 		for name, field := range map[string]string{
 			"set_state": "state", "set_email": "email", "set_nickname": "nickname", "set_phone": "phone", "set_segments": "segments", "sync:rating": "rating",
 		} {

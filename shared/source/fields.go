@@ -2,6 +2,8 @@ package source
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"regexp"
 	"slices"
@@ -37,6 +39,12 @@ func unquoted(raw jsontext.Value) (string, bool) {
 }
 
 var wholeNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+
+// shortHash is what tells texts from all others, in order: 32 hexadecimal digits.
+func shortHash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
 
 // parseID reads an id: a text, taken as it is, or a whole number, taken as its digits. So 207 and "207" are the same.
 func parseID(raw jsontext.Value) (string, error) {

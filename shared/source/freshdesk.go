@@ -2,14 +2,13 @@ package source
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/supportvault/supportvault/shared/card"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/strictjson"
@@ -30,7 +29,9 @@ import (
 // its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys.
 //
 // Freshdesk's comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
-// assigned agent's and every note's an agent's, others are nobody's.
+// assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts.
+// Where nothing is told of what happened, a ticket that is over ended at ticket_updated_at, and without it has no end: each change
+// of it would be one.
 var freshdesk = Adapter{
 	Verify: verifyFreshdesk, Adapt: adaptFreshdesk,
 	Setup: []string{
@@ -84,16 +85,21 @@ func (t *freshdeskTicket) text(keys ...string) string {
 	return ""
 }
 
-// time is that of a key, or of the receipt: administrators write times in many forms.
-func (t *freshdeskTicket) time(key string) conversation.Time {
+// stated is the time of a key, zero where it has none that can be read: administrators write times in many forms.
+func (t *freshdeskTicket) stated(key string) conversation.Time {
 	at, err := parseTime(t.fields[key], t.d.Received)
 	if errors.Is(err, ErrTime) {
 		t.err = cmp.Or(t.err, err)
 	}
-	if err != nil {
-		return conversation.At(t.d.Received)
-	}
 	return at
+}
+
+// time is that of a key, or of the receipt.
+func (t *freshdeskTicket) time(key string) conversation.Time {
+	if at := t.stated(key); !at.IsZero() {
+		return at
+	}
+	return conversation.At(t.d.Received)
 }
 
 func adaptFreshdesk(d Delivery) (Adapted, error) {
@@ -152,11 +158,18 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 	default:
 		e.Time = t.time("ticket_updated_at")
 	}
-	if name != "changed" && !strings.Contains(happened, "private") {
+	_, change, turned := strings.Cut(happened, "status:{")
+	if change, _, _ = strings.Cut(change, "}"); turned || name != "changed" && !strings.Contains(happened, "private") {
 		// What else is changed of a ticket that is over does not end it anew.
 		e.Status = freshdeskStatus(t.text("ticket_status"))
 		e.Ended = ends(e.Status)
-		e.Reopened = goesOn(e.Status) && name != "created" && !strings.Contains(happened, "from:2") && !strings.Contains(happened, "from:3")
+		e.Reopened = goesOn(e.Status) && name != "created" && !strings.Contains(change, "from:2") && !strings.Contains(change, "from:3")
+	}
+	if name == "unsaid" {
+		changed := t.stated("ticket_updated_at")
+		if e.Ended = e.Ended && !changed.IsZero(); e.Ended {
+			e.Time = changed
+		}
 	}
 	e.ID = name + "/" + bodyHash(d)
 	if t.err != nil {
@@ -187,22 +200,24 @@ func (t *freshdeskTicket) comment(e *conversation.Event, requester, agent, happe
 	if said == "" {
 		return
 	}
-	sum := sha256.Sum256([]byte(said))
 	name, text, found := strings.Cut(said, " : ")
 	if name = strings.TrimSpace(name); !found || len(name) > longestName || strings.ContainsAny(name, "<>\n") {
 		name, text = "", said
 	}
-	entry := conversation.Entry{
-		ID: "comment/" + hex.EncodeToString(sum[:16]), Time: e.Time, Text: plainText(text), Private: happened == "private",
-	}
+	entry := conversation.Entry{Time: e.Time, Text: plainText(text), Private: happened == "private"}
+	customer := strings.Contains(happened, "customer_reply")
+	own := name != "" && name == requester && name != agent // a rule may take the requester's for a reply as well
 	switch {
-	case entry.Private, name != "" && name == agent:
+	case entry.Private, strings.Contains(happened, "reply_sent") && !own, !customer && name != "" && name == agent:
 		entry.Author = conversation.Author{Role: conversation.Agent, Name: name}
-	case name != "" && name == requester, name == "" && strings.Contains(happened, "customer"):
-		entry.Author = conversation.Author{Role: conversation.Visitor, Name: requester}
+	case customer, own:
+		entry.Author = conversation.Author{Role: conversation.Visitor, Name: cmp.Or(name, requester)}
 	default:
 		entry.Author.Role = conversation.System // it may be a visitor whose name is not to be kept
 	}
+	// Of nothing that may not be kept, or the id could be tried against what somebody guesses.
+	masked, _ := card.Mask(entry.Text)
+	entry.ID = "comment/" + shortHash(string(entry.Author.Role), masked)
 	e.Entries = append(e.Entries, entry)
 }
 

@@ -69,6 +69,16 @@ func TestFreshdeskComments(t *testing.T) {
 			[]conversation.Entry{{Text: "y", Author: conversation.Author{Role: "visitor", Name: "Ana"}}}},
 		{"both where nothing is said of what happened", `"ticket_latest_private_comment":"Kim : x","ticket_latest_public_comment":"Ana : y"`,
 			[]conversation.Entry{{Text: "y", Author: conversation.Author{Role: "visitor", Name: "Ana"}}, {Text: "x", Author: conversation.Author{Role: "agent", Name: "Kim"}, Private: true}}},
+		{"an agent's who is not the assigned one", `"triggered_event":"{reply_sent:sent}","ticket_latest_public_comment":"Kim : x"`,
+			[]conversation.Entry{{Text: "x", Author: conversation.Author{Role: "agent", Name: "Kim"}}}},
+		{"a reply of nobody's name", `"triggered_event":"{reply_sent:sent}","ticket_latest_public_comment":"x"`,
+			[]conversation.Entry{{Text: "x", Author: conversation.Author{Role: "agent"}}}},
+		{"the requester's, though told as a reply that was sent", `"triggered_event":"{reply_sent:sent}","ticket_latest_public_comment":"Ana : x"`,
+			[]conversation.Entry{{Text: "x", Author: conversation.Author{Role: "visitor", Name: "Ana"}}}},
+		{"a customer's who is neither", `"triggered_event":"{customer_reply:sent}","ticket_latest_public_comment":"Bo : x"`,
+			[]conversation.Entry{{Text: "x", Author: conversation.Author{Role: "visitor", Name: "Bo"}}}},
+		{"a customer's who has the agent's name", `"triggered_event":"{customer_reply:sent}","ticket_latest_public_comment":"Jo : x"`,
+			[]conversation.Entry{{Text: "x", Author: conversation.Author{Role: "visitor", Name: "Jo"}}}},
 		{"none of before when something else happened", `"triggered_event":"{status:{from:2,to:4}}","ticket_latest_public_comment":"Ana : y"`, nil},
 		{"none where there is none", `"triggered_event":"{note_type:public}","ticket_latest_public_comment":" "`, nil},
 		{"the description of a new ticket", `"triggered_event":"{ticket_action:created}","ticket_description":"<p>a</p><p>b</p>"`,
@@ -91,6 +101,13 @@ func TestFreshdeskComments(t *testing.T) {
 	if one, again := comment("Ana : x"), comment("Ana : x"); one != again || one == comment("Ana : y") {
 		t.Error("a comment is not known by its text")
 	}
+	if comment("Ana : my card is 4111 1111 1111 1111") != comment("Ana : my card is <b>4242 4242 4204 1111</b>") {
+		t.Error("the id of a comment is made of a number that is not kept")
+	}
+	const sent = `"triggered_event":"{customer_reply:sent}","ticket_latest_public_comment":"`
+	if by := func(name string) string { return one(t, "freshdesk", freshdeskBody(sent+name+` : x"`)).Entries[0].ID }; by("Ana") != by("Bo") {
+		t.Error("the id of a comment is made of a name that may not be kept")
+	}
 }
 
 func TestFreshdeskStatus(t *testing.T) {
@@ -104,6 +121,8 @@ func TestFreshdeskStatus(t *testing.T) {
 		{`"{status:{from:3,to:2}}"`, `2`, conversation.Event{Status: "open"}},
 		{`"{status:{from:2,to:4}}"`, `"Resolved"`, conversation.Event{Status: "solved", Ended: true}},
 		{`"{status:{from:4,to:5}}"`, `"CLOSED"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"{status:{from:2,to:5}},{note_type:private}"`, `"Closed"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"{priority:{from:2,to:3}},{status:{from:5,to:2}}"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
 		{`"{status:{from:4,to:2}}"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
 		{`"{status:{from:5,to:6}}"`, `"Waiting on Customer"`, conversation.Event{Status: "pending", Reopened: true}},
 		{`"{status:{from:2,to:9}}"`, `"Parts ordered"`, conversation.Event{}},
@@ -111,7 +130,8 @@ func TestFreshdeskStatus(t *testing.T) {
 		{`"{note_type:public}"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
 		{`"{note_type:private}"`, `"Closed"`, conversation.Event{}},
 		{`"{priority:{from:1,to:2}}"`, `"Closed"`, conversation.Event{}},
-		{`null`, `"Closed"`, conversation.Event{Status: "closed", Ended: true}},
+		{`null`, `"Closed"`, conversation.Event{Status: "closed"}}, // since when, nothing tells
+		{`null,"ticket_updated_at":"2026-11-20T11:00:00Z"`, `"Closed"`, conversation.Event{Status: "closed", Ended: true}},
 		{`null`, `null`, conversation.Event{}},
 	} {
 		t.Run(tc.happened+" "+tc.status, func(t *testing.T) {
@@ -131,6 +151,7 @@ func TestFreshdeskTimes(t *testing.T) {
 		{"of a comment", `"triggered_event":"{note_type:public}","conversation_created_at":"2026-11-20T10:00:00Z","ticket_updated_at":"2026-11-20T11:00:00Z"`, "2026-11-20T10:00:00.000Z", nil},
 		{"of a creation", `"triggered_event":"{ticket_action:created}","ticket_created_at":1795179941`, "2026-11-20T13:05:41.000Z", nil},
 		{"of a change", `"triggered_event":"{priority:{from:1,to:2}}","ticket_updated_at":"2026-11-20T11:00:00+01:00"`, "2026-11-20T10:00:00.000Z", nil},
+		{"of an end of which nothing is told", `"ticket_status":"Closed","ticket_updated_at":"2026-11-20T11:00:00Z"`, "2026-11-20T11:00:00.000Z", nil},
 		{"of receipt where none is given", `"triggered_event":"{priority:{from:1,to:2}}"`, "2026-11-20T14:00:00.123Z", nil},
 		{"of receipt where it has another form", `"triggered_event":"{ticket_action:created}","ticket_created_at":"Fri, 20 Nov 2026 10:00"`, "2026-11-20T14:00:00.123Z", nil},
 		{"not of another age", `"triggered_event":"{ticket_action:created}","ticket_created_at":"1999-11-20T10:00:00Z"`, "", source.ErrTime},

@@ -17,6 +17,7 @@ import (
 //	conversation.user.created, .user.replied                    a visitor wrote
 //	conversation.admin.single.created, .admin.replied, .operator.replied   an agent or a bot wrote
 //	conversation.admin.noted                                    a note
+//	conversation_part.redacted                                  a part is taken back, if the conversation is told with it
 //	conversation.admin.closed                                   the end
 //	conversation.admin.opened                                   that it goes on after one
 //	conversation.admin.assigned, .admin.open.assigned, .admin.snoozed, .admin.unsnoozed, .rating.added, .contact.attached,
@@ -24,7 +25,7 @@ import (
 //
 // Everything else that it sends is acknowledged, ping among it. A delivery has the conversation as it was then: its first
 // message, which is "source" here, the parts that are new, people, tags and the rating. A part in which nothing was written
-// makes no entry. Bodies are HTML. The form is that of API 2.0 and later.
+// makes no entry, and one that is said to be redacted is taken back in whatever delivery it stands. Bodies are HTML. The form is that of API 2.0 and later.
 //
 // Nothing is taken of custom attributes, pages, statistics and companies.
 var intercom = Adapter{
@@ -34,7 +35,8 @@ var intercom = Adapter{
 		"Endpoint URL: {url}",
 		"Topics: conversation.user.created, conversation.user.replied, conversation.admin.single.created, conversation.admin.replied, " +
 			"conversation.operator.replied, conversation.admin.noted, conversation.admin.closed, conversation.admin.opened, " +
-			"conversation.admin.assigned, conversation.rating.added, conversation.contact.attached, conversation_part.tag.created.",
+			"conversation.admin.assigned, conversation.rating.added, conversation.contact.attached, conversation_part.tag.created, " +
+			"conversation_part.redacted.",
 		"Client secret: the app's Basic information shows it; give it to the vault.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
@@ -86,6 +88,7 @@ type intercomPart struct {
 	Subject   string         `json:"subject"`      // of the first message, where it is a mail
 	Body      string         `json:"body"`
 	Created   jsontext.Value `json:"created_at"`
+	Redacted  bool           `json:"redacted"`
 	Author    struct {
 		ID    jsontext.Value `json:"id"`
 		Type  string         `json:"type"`
@@ -107,11 +110,12 @@ var (
 		"conversation.operator.replied", "conversation.admin.noted", "conversation.admin.closed", "conversation.admin.opened",
 		"conversation.admin.assigned", "conversation.admin.open.assigned", "conversation.admin.snoozed",
 		"conversation.admin.unsnoozed", "conversation.rating.added", "conversation.contact.attached", "conversation_part.tag.created",
+		"conversation_part.redacted",
 	}
 	// intercomNames are the topics of which nothing is kept.
 	intercomNames = []string{
 		"ping", "conversation.admin.replied.translated", "conversation.company.updated", "conversation.contact.detached",
-		"conversation.deleted", "conversation.priority.updated", "conversation.read", "conversation_part.redacted",
+		"conversation.deleted", "conversation.priority.updated", "conversation.read",
 	}
 	// intercomPublic are the types of part of which a visitor sees what an agent wrote. All others count as notes.
 	intercomPublic = []string{"comment", "open", "close", "assignment", "quick_reply"}
@@ -131,7 +135,7 @@ func adaptIntercom(d Delivery) (Adapted, error) {
 	if err := strictjson.Read(d.Body, &body); err != nil {
 		return Adapted{}, err
 	}
-	if body.Data.Item.Type != "conversation" { // a part without its conversation, as some versions tell of tags
+	if body.Data.Item.Type != "conversation" { // a part without its conversation, as some versions tell of tags and redactions
 		return Adapted{Name: name}, nil
 	}
 	e, err := body.event(d, name)
@@ -227,6 +231,9 @@ func (p intercomPeople) wrote(part intercomPart, id string, at conversation.Time
 	if err != nil {
 		return err
 	}
+	if part.Redacted {
+		p.event.Redacted = append(p.event.Redacted, id)
+	}
 	entry := conversation.Entry{
 		ID: id, Time: at, Author: conversation.Author{Role: part.role(), Name: part.Author.Name},
 		Text: joinLines([]string{strings.TrimSpace(plainText(part.Subject)), plainText(part.Body)}),
@@ -253,7 +260,7 @@ func (p intercomPeople) wrote(part intercomPart, id string, at conversation.Time
 	for _, address := range pictures(part.Body) {
 		entry.Attachments = append(entry.Attachments, conversation.Attachment{Name: linkName(address), Type: "image", URL: secureLink(address)})
 	}
-	if entry.Text != "" || len(entry.Attachments) > 0 {
+	if !part.Redacted && (entry.Text != "" || len(entry.Attachments) > 0) {
 		p.event.Entries = append(p.event.Entries, entry)
 	}
 	return nil

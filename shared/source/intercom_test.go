@@ -35,15 +35,15 @@ var _ = describe("intercom", traits{
 				m[at+field] = text
 			}
 			m[at+"author"], m[at+"author.id"], m[at+"author.from_ai_agent"] = object, maybeID, use{takes: "b"}
+			m[at+"redacted"] = use{takes: "b"}
 			m[at+"attachments"], m[at+"attachments.*"], m[at+"attachments.*.filesize"] = list, object, use{takes: "n"}
 		}
 		of("ping")
-		of("conversation_part.redacted")
 		of("other")
 		for _, name := range []string{
 			"conversation.user.created", "conversation.user.replied", "conversation.admin.replied", "conversation.operator.replied",
 			"conversation.admin.noted", "conversation.admin.closed", "conversation.admin.opened", "conversation.admin.assigned",
-			"conversation.rating.added", "conversation_part.tag.created",
+			"conversation.rating.added", "conversation_part.tag.created", "conversation_part.redacted",
 		} {
 			m := of(name)
 			const at = "data.item."
@@ -63,6 +63,18 @@ var _ = describe("intercom", traits{
 		}
 	},
 })
+
+func TestIntercomRedactions(t *testing.T) {
+	parts := intercomParts(`"part_type":"comment","redacted":true,"body":"<p>x</p>","author":{"type":"user","id":"7"}`,
+		`"part_type":"comment","redacted":false,"body":"<p>y</p>","author":{"type":"user","id":"7"}`)
+	e := one(t, "intercom", intercomBody("conversation_part.redacted", `"source":{"body":"z","redacted":true},`+parts))
+	if diff := cmp.Diff([]string{"source", "100"}, e.Redacted); diff != "" {
+		t.Errorf("redacted (-want +got):\n%s", diff)
+	}
+	if len(e.Entries) != 1 || e.Entries[0].Text != "y" {
+		t.Errorf("entries %+v", e.Entries)
+	}
+}
 
 // intercomBody is a notification of a conversation with the fields given, beside those that every one has.
 func intercomBody(topic, fields string) string {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -25,8 +27,8 @@ import (
 //
 // A chat of LiveChat lives as long as its customer does: a conversation is one thread of it, CHAT/THREAD, and a chat that is
 // taken up again is another conversation. Everything else is acknowledged; so are changes of an event, which stays as it first
-// was. What has no time of its own has that of receipt; what has no id either, such as a tag, is known by a hash of the body: a tag
-// that is set a second time, after it was taken away, is taken for a repetition.
+// was. What has no time of its own has that of receipt; what has no id either is known by a hash of the body, and a tag by its
+// receipt as well: it may be set a second time, after it was taken away.
 //
 // An author is told by id alone: that of an agent is an e-mail address, of a bot 32 hexadecimal digits, of a customer a UUID;
 // where the people are listed, their type counts first. An id of another form is nobody's.
@@ -39,8 +41,8 @@ var livechat = Adapter{
 		"In LiveChat's Developer Console: Apps → an app of yours → Building blocks → Chat webhooks.",
 		"Target URL: {url}",
 		"Secret key: {secret}",
-		"Webhooks, API version 3.5 or 3.6: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat, " +
-			"thread_tagged, thread_untagged. Install the app.",
+		"Webhooks, API version 3.5 or later: incoming_chat, incoming_event, chat_deactivated, chat_transferred, user_added_to_chat, " +
+			"thread_tagged, thread_untagged; of version 3.7, event_deleted. Install the app.",
 	},
 	Weak:  "No signature: the secret is sent along in the body, and nothing shows that the rest of it is what LiveChat sent.",
 	Hosts: []string{"cdn.livechat-files.com", "cdn.livechatinc.com"},
@@ -193,7 +195,7 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 		e.ID = name + "/" + bodyHash(d)
 		e.AgentIDs = slices.DeleteFunc(p.Transferred.AgentIDs, func(id string) bool { return id == "" })
 	case "thread_tagged", "thread_untagged":
-		e.ID = name + "/" + bodyHash(d)
+		e.ID = name + "/" + bodyHash(d) + "/" + e.Received.String() // the body of a tag that is set again is the same
 		if p.Tag == "" {
 			return Adapted{}, ErrMissing
 		}
@@ -313,7 +315,7 @@ func (ev livechatEvent) add(d Delivery, e *conversation.Event, people map[string
 		entry.Author, entry.Text = conversation.Author{Role: conversation.System}, ev.Text
 		// The line names the customer, whose name is not always kept.
 		if name, _ := unquoted(ev.Vars.Customer); name != "" {
-			entry.Text = strings.Replace(ev.Text, name, "The customer", 1)
+			entry.Text = replaceWords(ev.Text, name, "The customer")
 		}
 		e.Rating = ev.rating(e.Rating)
 	case "filled_form":
@@ -337,6 +339,27 @@ func (ev livechatEvent) add(d Delivery, e *conversation.Event, people map[string
 	}
 	e.Entries = append(e.Entries, entry)
 	return nil
+}
+
+// replaceWords puts other words for some, wherever they stand by themselves.
+func replaceWords(text, words, others string) string {
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	var done strings.Builder
+	parts, at := strings.Split(text, words), 0
+	for i, part := range parts {
+		done.WriteString(part)
+		if at += len(part); i == len(parts)-1 {
+			break
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		at += len(words)
+		if after, _ := utf8.DecodeRuneInString(text[at:]); inWord(before) || inWord(after) {
+			done.WriteString(words)
+		} else {
+			done.WriteString(others)
+		}
+	}
+	return done.String()
 }
 
 // rich reads cards and buttons: what they say, a line each, and their pictures.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,6 +159,8 @@ func TestLivechatEvents(t *testing.T) {
 		{"a file without anything", customer + `"type":"file"`, "", []conversation.Attachment{{}}, false},
 		{"a line of the system", `"type":"system_message","text":"Jo left","text_vars":{"agent":"Jo","customer":""}`, "Jo left", nil, false},
 		{"a line of the system without the customer's name", `"type":"system_message","text":"Ana left","text_vars":{"customer":"Ana"}`, "The customer left", nil, false},
+		{"a line that names the customer twice, and words that begin or end so", `"type":"system_message","text":"Ana: Anaïs moved Ana to Diana, Ana","text_vars":{"customer":"Ana"}`,
+			"The customer: Anaïs moved The customer to Diana, The customer", nil, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			entry := one(t, "livechat", livechatEvent(tc.fields)).Entries[0]
@@ -237,6 +240,10 @@ func TestLivechatTurns(t *testing.T) {
 	tagged, untagged := one(t, "livechat", `{"action":"thread_tagged",`+of+`"tag":"a"}}`), one(t, "livechat", `{"action":"thread_untagged",`+of+`"tag":"a"}}`)
 	if diff := cmp.Diff([]any{[]string{"a"}, []string(nil), []string(nil), []string{"a"}}, []any{tagged.Tagged, tagged.Untagged, untagged.Tagged, untagged.Untagged}); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	later, err := lookup(t, "livechat").Adapt(source.Delivery{Body: []byte(`{"action":"thread_tagged",` + of + `"tag":"a"}}`), Received: received.Add(time.Minute)})
+	if err != nil || later.Events[0].ID == tagged.ID {
+		t.Errorf("a tag that is set again is taken for a repetition: %v", err)
 	}
 	again := one(t, "livechat", `{"action":"chat_deactivated","payload":{"chat_id":"C","thread_id":"U"}}`)
 	if again.Conversation == ended.Conversation {

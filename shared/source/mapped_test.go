@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -137,6 +138,8 @@ func TestMappedFields(t *testing.T) {
 			conversation.Event{ID: "message/e", Department: "T"}, nil},
 		{"what is known of a call", "call", `"event":"e","call.direction":"inbound","call.outcome":"$.o","call.seconds":"$.s","call.recording":"$.r"`, ``,
 			`{"o":"missed","s":"1:02:03","r":7}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Direction: "inbound", Outcome: "missed", Seconds: 3723, Recording: "7"}}, nil},
+		{"a link to a recording without what opens it", "call", `"event":"e","call.recording":"$.r"`, ``, `{"r":" HTTPS://jo:pw@calls.example.com/r/7.mp3?token=t#x"}`,
+			conversation.Event{ID: "message/e", Call: &conversation.Call{Recording: "HTTPS://calls.example.com/r/7.mp3"}}, nil},
 		{"a call of seconds", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":61.9}`, conversation.Event{ID: "message/e", Call: &conversation.Call{Seconds: 61}}, nil},
 		{"a call of no time", "call", `"event":"e","call.seconds":"$.s","call.direction":"$.d"`, ``, `{"s":"","d":"sideways"}`, conversation.Event{ID: "message/e"}, nil},
 		{"a call that lasts for ever", "call", `"event":"e","call.seconds":"$.s"`, ``, `{"s":"1:00:00:00"}`, conversation.Event{}, strictjson.ErrShape},
@@ -253,6 +256,29 @@ func TestMappedTranscript(t *testing.T) {
 	got, err := a.Adapt(own(t, mapping, `{"id":"c","at":1795179941,"lines":[`+many[len(`{"at":1795179941286,"by":"a","say":"x"},`):]+`]}`))
 	if err != nil || len(got.Events[0].Entries) != 10_000 {
 		t.Errorf("10,000 entries: %v", err)
+	}
+}
+
+// A body without a time may come again: what was made of it is known by nothing of its receipt.
+func TestMappedWithoutTimeIsTheSameLater(t *testing.T) {
+	mapping := ruled("chat", `"event":"$.event"`, `{"fields":{"role":"visitor","text":"$.say"}}`)
+	made := func(body string, later time.Duration) conversation.Event {
+		d := own(t, mapping, body)
+		d.Received = d.Received.Add(later)
+		got, err := lookup(t, "mapped-shop").Adapt(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Events[0]
+	}
+	for _, body := range []string{`{"id":"c","say":"Yes"}`, `{"id":"c","say":"Yes","event":1}`} {
+		first, again := made(body, 0), made(body, time.Hour)
+		if first.ID != again.ID || first.Entries[0].ID != again.Entries[0].ID {
+			t.Errorf("%s: is another an hour later: %s and %s", body, first.Entries[0].ID, again.Entries[0].ID)
+		}
+	}
+	if made(`{"id":"c","say":"Yes","event":1}`, 0).Entries[0].ID == made(`{"id":"c","say":"Yes","event":2}`, 0).Entries[0].ID {
+		t.Error("the same words of another event are the same entry")
 	}
 }
 

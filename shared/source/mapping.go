@@ -104,6 +104,8 @@ type mappedReader struct {
 	call    conversation.Call
 	does    string
 	ended   bool
+	// untimed says that the body has no time: the event's is that of its receipt.
+	untimed bool
 	entry   conversation.Entry
 	html    bool
 	names   []string
@@ -206,7 +208,9 @@ var eventFields = []mappedField{
 	}},
 	// What names the recording at the sender.
 	{name: "call.recording", of: retention.Call, set: func(r *mappedReader, found []jsontext.Value) error {
-		return fill(&r.call.Recording, mappedText, found[0])
+		text, err := mappedText(found[0])
+		r.call.Recording = reference(text)
+		return err
 	}},
 }
 
@@ -218,7 +222,8 @@ func subjectField(name string, of func(*conversation.Subject) *string, read func
 
 // entryFields are the fields of an entry. One without text and files is none.
 var entryFields = []mappedField{
-	// The same in every delivery of the entry. Without it, when it was written and what it says tell it from others.
+	// The same in every delivery of the entry. Without it, when it was written (where no time is told, the event's id) and what it
+	// says tell it from others.
 	{name: "id", set: func(r *mappedReader, found []jsontext.Value) error { return fill(&r.entry.ID, optionalID, found[0]) }},
 	// When it was written; the event's time, where the mapping has none.
 	{name: "time", set: func(r *mappedReader, found []jsontext.Value) error { return fill(&r.entry.Time, r.time, found[0]) }},
@@ -375,7 +380,7 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 	case r.event.Conversation == "", timed && r.event.Time.IsZero():
 		err = ErrMissing
 	case !timed:
-		r.event.Time = r.event.Received
+		r.event.Time, r.untimed = r.event.Received, true
 	}
 	if entriesErr := r.entries(rule, body, trace); err == nil {
 		err = entriesErr
@@ -422,7 +427,7 @@ func (r *mappedReader) read(place string, fields []boundField, from any, trace *
 		} else if f.name == "private" {
 			r.entry.Private = true
 		}
-		trace.field(place+f.name, f.from, found, err)
+		trace.field(place+f.name, found, err)
 		first = cmp.Or(first, err)
 	}
 	return first
@@ -448,22 +453,26 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 		}
 		place := "entries."
 		err := r.read(place, rule.entries, from, trace)
+		when := r.entry.Time.String()
 		if err == nil && r.entry.Time.IsZero() {
 			if slices.ContainsFunc(rule.entries, func(f boundField) bool { return f.name == "time" }) {
 				err = ErrMissing
 			}
 			r.entry.Time = r.event.Time
+			if when = r.event.Time.String(); r.untimed { // the same body may come again later
+				when = r.event.ID
+			}
 		}
 		first = cmp.Or(first, err)
 		if first == nil {
-			r.add(seen)
+			r.add(when, seen)
 		}
 	}
 	return first
 }
 
-// add adds the entry that was read, unless there is nothing in it.
-func (r *mappedReader) add(seen map[string]int) {
+// add adds the entry that was read, unless there is nothing in it. When is what is known of its time.
+func (r *mappedReader) add(when string, seen map[string]int) {
 	e := r.entry
 	if r.html {
 		e.Text = plainText(e.Text)
@@ -487,7 +496,7 @@ func (r *mappedReader) add(seen map[string]int) {
 	}
 	if e.ID == "" { // of nothing that may not be kept, or the id could be tried against what somebody guesses
 		said, _ := card.Mask(e.Text)
-		e.ID = contentID([]byte(strings.Join([]string{e.Time.String(), string(e.Author.Role), said}, "\x00")))
+		e.ID = contentID([]byte(strings.Join([]string{when, string(e.Author.Role), said}, "\x00")))
 		if seen[e.ID]++; seen[e.ID] > 1 { // the same words twice in one moment
 			e.ID += "/" + strconv.Itoa(seen[e.ID])
 		}

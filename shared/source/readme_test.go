@@ -20,6 +20,8 @@ const (
 // The README tells how each sender is set up, as the API does.
 func TestReadmeHasTheStepsOfEverySender(t *testing.T) {
 	var steps strings.Builder
+	readable := strings.NewReplacer("{url}", "`URL`", "{secret}", "`SECRET`", "{script}", "$API/v1/beacon.js", "{account}", "$ACCOUNT",
+		"<script", "`<script", "</script>", "</script>`")
 	for _, name := range source.Names() {
 		a := lookup(t, name)
 		if len(a.Setup) == 0 {
@@ -27,7 +29,7 @@ func TestReadmeHasTheStepsOfEverySender(t *testing.T) {
 		}
 		fmt.Fprintf(&steps, "\n**`%s`**\n\n", name)
 		for i, step := range a.Setup {
-			fmt.Fprintf(&steps, "%d. %s\n", i+1, strings.NewReplacer("{url}", "`URL`", "{secret}", "`SECRET`", "{source}", name).Replace(step))
+			fmt.Fprintf(&steps, "%d. %s\n", i+1, readable.Replace(strings.ReplaceAll(step, "{source}", name)))
 		}
 		if a.Weak != "" {
 			fmt.Fprintf(&steps, "\n   *Weak:* %s\n", a.Weak)

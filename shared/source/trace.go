@@ -34,7 +34,7 @@ func (t *Trace) rule(name string) {
 	}
 }
 
-func (t *Trace) field(name string, from mappedValue, found []jsontext.Value, err error) {
+func (t *Trace) field(name string, found []jsontext.Value, err error) {
 	if t == nil {
 		return
 	}

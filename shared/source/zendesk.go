@@ -33,6 +33,9 @@ import (
 // A ticket that is merged or deleted at Zendesk is kept here as long as any other. Bodies that an administrator wrote
 // (webhooks of triggers and automations) are not understood.
 //
+// A comment that is made private later (ticket.comment_made_private) stays public here: whether the event has the comment's text and
+// time, without which it cannot be told anew, is not known.
+//
 // Nothing is taken of custom fields or the channel.
 var zendesk = Adapter{
 	Verify: verifyZendesk, Adapt: adaptZendesk,
