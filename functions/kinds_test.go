@@ -232,6 +232,41 @@ func TestVisitsAreReadOnceAndGoWithTheirDay(t *testing.T) {
 	}
 }
 
+// However much is told of a visit, all of it can be read, in answers of the size that there can be.
+func TestAVisitOfVeryManyPartsIsReadToItsEnd(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	const parts, pages = 150, 60
+	for part := range parts {
+		at, told := stamp(noon.Add(time.Duration(part-200)*time.Second)), make([]string, pages)
+		for i := range told {
+			told[i] = fmt.Sprintf(`{"time":%q,"url":"https://shop.example.com/%d/%d/%s"}`, at, part, i, strings.Repeat("a", 500))
+		}
+		r.mustPost(t, a, "canonical", canonicalDelivery(fmt.Sprintf(`{"type":"visit.recorded","time":%q,"visit":"v1","pages":[%s]}`,
+			at, strings.Join(told, ","))))
+	}
+	read, ids := 0, map[string]bool{}
+	for cursor := ""; ; {
+		page := r.listOf(t, a, "visits", "&limit=100&cursor="+cursor)
+		if body, err := json.Marshal(page); err != nil || len(body) > report.MaxAnswer+1024 {
+			t.Errorf("an answer of %d bytes, %v", len(body), err)
+		}
+		for _, v := range page.Visits {
+			read, ids[v.ID] = read+len(v.Pages), true
+			if len(v.Pages) > 1000 {
+				t.Errorf("%d pages of one item", len(v.Pages))
+			}
+		}
+		if page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	if read != parts*pages || len(ids) != 1 {
+		t.Errorf("%d pages of %d visits were read", read, len(ids))
+	}
+}
+
 // Under minimal nobody who visits is known again.
 func TestVisitsUnderMinimal(t *testing.T) {
 	r := inMemory()

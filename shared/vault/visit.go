@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -73,20 +74,29 @@ func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort
 	return err
 }
 
-// Join is two parts of one visit as one.
-func (v Visit) Join(o Visit) Visit {
-	if o.StartedAt.Before(v.StartedAt.Time) {
-		v.StartedAt, v.Referrer = o.StartedAt, o.Referrer // what led to the first page led to the visit
+// JoinVisits is parts of one visit as one.
+func JoinVisits(parts []Visit) Visit {
+	v, pages := parts[0], 0
+	for _, o := range parts {
+		pages += len(o.Pages)
 	}
-	if o.EndedAt.After(v.EndedAt.Time) {
-		v.EndedAt = o.EndedAt
+	v.Pages = make([]conversation.Page, 0, pages)
+	for _, o := range parts {
+		if o.StartedAt.Before(v.StartedAt.Time) {
+			v.StartedAt, v.Referrer = o.StartedAt, o.Referrer // what led to the first page led to the visit
+		}
+		if o.EndedAt.After(v.EndedAt.Time) {
+			v.EndedAt = o.EndedAt
+		}
+		if v.VisitorID == "" {
+			v.VisitorID = o.VisitorID
+		}
+		v.Pages = append(v.Pages, o.Pages...)
 	}
-	if v.VisitorID == "" {
-		v.VisitorID = o.VisitorID
-	}
-	v.Pages = slices.Concat(v.Pages, o.Pages)
-	slices.SortFunc(v.Pages, func(a, b conversation.Page) int { return a.Time.Compare(b.Time.Time) })
-	v.Pages = slices.CompactFunc(v.Pages, func(a, b conversation.Page) bool { return a == b })
+	slices.SortFunc(v.Pages, func(a, b conversation.Page) int {
+		return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Title, b.Title))
+	})
+	v.Pages = slices.Compact(v.Pages)
 	return v
 }
 
