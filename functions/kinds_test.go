@@ -15,6 +15,7 @@ import (
 	"github.com/supportvault/supportvault/functions/report"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 )
 
 // listOf reads a list of any kind.
@@ -155,6 +156,57 @@ func TestArticlesAreKeptUntilTheyAreWithdrawn(t *testing.T) {
 	r.Clock.Advance(25 * time.Hour) // the wait of the change is over then too
 	if rep := r.purgeAll(t); rep.Conversations != 1 || len(r.listOf(t, a, "articles", "").Articles) != 0 {
 		t.Errorf("after a purge: %+v, %+v", rep, r.listOf(t, a, "articles", "").Articles)
+	}
+}
+
+// A call of which everything is told in one moment, when it is over, lasted as long as its sender measured.
+func TestTheFactOfACallHasItsDuration(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	r.mustPost(t, a, "canonical", canonicalDelivery(fmt.Sprintf(
+		`{"id":"1","type":"conversation.ended","time":%q,"kind":"call","conversation":"c1","call":{"outcome":"answered","seconds":300}}`, stamp(noon))))
+	r.settleAll(t)
+	j := r.job(t, a, "POST", "", 202)
+	r.work(t, endless)
+	if facts := string(r.filesOf(t, r.files, a, r.job(t, a, "GET", j.ID, 200))["facts.ndjson"]); !strings.Contains(facts, `"seconds":300`) {
+		t.Errorf("facts: %s", facts)
+	}
+}
+
+// A sender whose clock is ahead keeps no visit longer than one whose clock is right.
+func TestAVisitGoesWithTheDayOfItsReceipt(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	r.mustPost(t, a, "canonical", canonicalVisit("now", noon))
+	r.mustPost(t, a, "canonical", canonicalVisit("ahead", noon.Add(20*time.Hour)))
+	visits := r.listOf(t, a, "visits", "").Visits
+	if len(visits) != 2 || visits[0].ExpiresAt != visits[1].ExpiresAt {
+		t.Errorf("visits: %+v", visits)
+	}
+}
+
+// Whatever adds up in a conversation, such as tags and people of many deliveries, its row has room for the marks of it.
+func TestMarksOfVeryManyTagsAndPeopleAreBounded(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo", Start: "identified"})
+	var events []conversation.Event
+	for i := range 20 {
+		e := conversation.Event{
+			ID: fmt.Sprint(i), Source: "chatwoot", Conversation: "c1", Kind: retention.Chat, Time: conversation.At(noon), Received: conversation.At(noon),
+			Ended: true,
+		}
+		for n := range 100 {
+			e.Tagged = append(e.Tagged, fmt.Sprint("tag ", i, " ", n))
+			e.Subjects = append(e.Subjects, conversation.Subject{VisitorID: fmt.Sprint(i, "-", n)})
+		}
+		events = append(events, e)
+	}
+	ses, err := r.Open(t.Context(), a.Account, "chatwoot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if marks := ses.Marks(conversation.Transcript{}.Fold(events)); len(marks) != 1000 {
+		t.Errorf("%d marks, of which a row has room for 1,000", len(marks))
 	}
 }
 

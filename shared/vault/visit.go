@@ -26,17 +26,21 @@ type Visit struct {
 // visitWriters is how many visits of a delivery are written at a time.
 const visitWriters = 8
 
-// PutVisits writes visits, each into the cohort of its time. What comes twice is written twice, to the same place. A day that is
+// PutVisits writes visits, each into the cohort of its time, or of its receipt where the sender's clock is ahead. What comes twice is written twice, to the same place. A day that is
 // over takes none.
 func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) error {
 	days := map[string]Cohort{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(visitWriters)
 	for _, e := range events {
-		day := retention.CohortOf(e.Time.Time, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
+		at := e.Time.Time
+		if !e.Received.IsZero() && e.Received.Before(at) {
+			at = e.Received.Time
+		}
+		day := retention.CohortOf(at, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
 		cohort, known := days[day]
 		if !known {
-			joined, err := ses.JoinCohorts(ctx, e.Time.Time, retention.Visit)
+			joined, err := ses.JoinCohorts(ctx, at, retention.Visit)
 			if err != nil {
 				_ = group.Wait()
 				return err
