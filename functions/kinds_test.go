@@ -15,6 +15,7 @@ import (
 	"github.com/supportvault/supportvault/functions/report"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/retention"
 )
 
 // listOf reads a list of any kind.
@@ -158,6 +159,57 @@ func TestArticlesAreKeptUntilTheyAreWithdrawn(t *testing.T) {
 	}
 }
 
+// A call of which everything is told in one moment, when it is over, lasted as long as its sender measured.
+func TestTheFactOfACallHasItsDuration(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	r.mustPost(t, a, "canonical", canonicalDelivery(fmt.Sprintf(
+		`{"id":"1","type":"conversation.ended","time":%q,"kind":"call","conversation":"c1","call":{"outcome":"answered","seconds":300}}`, stamp(noon))))
+	r.settleAll(t)
+	j := r.job(t, a, "POST", "", 202)
+	r.work(t, endless)
+	if facts := string(r.filesOf(t, r.files, a, r.job(t, a, "GET", j.ID, 200))["facts.ndjson"]); !strings.Contains(facts, `"seconds":300`) {
+		t.Errorf("facts: %s", facts)
+	}
+}
+
+// A sender whose clock is ahead keeps no visit longer than one whose clock is right.
+func TestAVisitGoesWithTheDayOfItsReceipt(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	r.mustPost(t, a, "canonical", canonicalVisit("now", noon))
+	r.mustPost(t, a, "canonical", canonicalVisit("ahead", noon.Add(20*time.Hour)))
+	visits := r.listOf(t, a, "visits", "").Visits
+	if len(visits) != 2 || visits[0].ExpiresAt != visits[1].ExpiresAt {
+		t.Errorf("visits: %+v", visits)
+	}
+}
+
+// Whatever adds up in a conversation, such as tags and people of many deliveries, its row has room for the marks of it.
+func TestMarksOfVeryManyTagsAndPeopleAreBounded(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo", Start: "identified"})
+	var events []conversation.Event
+	for i := range 20 {
+		e := conversation.Event{
+			ID: fmt.Sprint(i), Source: "chatwoot", Conversation: "c1", Kind: retention.Chat, Time: conversation.At(noon), Received: conversation.At(noon),
+			Ended: true,
+		}
+		for n := range 100 {
+			e.Tagged = append(e.Tagged, fmt.Sprint("tag ", i, " ", n))
+			e.Subjects = append(e.Subjects, conversation.Subject{VisitorID: fmt.Sprint(i, "-", n)})
+		}
+		events = append(events, e)
+	}
+	ses, err := r.Open(t.Context(), a.Account, "chatwoot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if marks := ses.Marks(conversation.Transcript{}.Fold(events)); len(marks) != 1000 {
+		t.Errorf("%d marks, of which a row has room for 1,000", len(marks))
+	}
+}
+
 // Visits come many in one delivery and again; a visit of which more is told later is one; they are read in pages, each once, and
 // go with their day.
 func TestVisitsAreReadOnceAndGoWithTheirDay(t *testing.T) {
@@ -229,6 +281,41 @@ func TestVisitsAreReadOnceAndGoWithTheirDay(t *testing.T) {
 	r.purgeAll(t)
 	if n := r.itemsOf(t, "demo#visit#"); n != 0 {
 		t.Errorf("%d items of visits are left", n)
+	}
+}
+
+// However much is told of a visit, all of it can be read, in answers of the size that there can be.
+func TestAVisitOfVeryManyPartsIsReadToItsEnd(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo"})
+	const parts, pages = 150, 60
+	for part := range parts {
+		at, told := stamp(noon.Add(time.Duration(part-200)*time.Second)), make([]string, pages)
+		for i := range told {
+			told[i] = fmt.Sprintf(`{"time":%q,"url":"https://shop.example.com/%d/%d/%s"}`, at, part, i, strings.Repeat("a", 500))
+		}
+		r.mustPost(t, a, "canonical", canonicalDelivery(fmt.Sprintf(`{"type":"visit.recorded","time":%q,"visit":"v1","pages":[%s]}`,
+			at, strings.Join(told, ","))))
+	}
+	read, ids := 0, map[string]bool{}
+	for cursor := ""; ; {
+		page := r.listOf(t, a, "visits", "&limit=100&cursor="+cursor)
+		if body, err := json.Marshal(page); err != nil || len(body) > report.MaxAnswer+1024 {
+			t.Errorf("an answer of %d bytes, %v", len(body), err)
+		}
+		for _, v := range page.Visits {
+			read, ids[v.ID] = read+len(v.Pages), true
+			if len(v.Pages) > 1000 {
+				t.Errorf("%d pages of one item", len(v.Pages))
+			}
+		}
+		if page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	if read != parts*pages || len(ids) != 1 {
+		t.Errorf("%d pages of %d visits were read", read, len(ids))
 	}
 }
 

@@ -63,3 +63,45 @@ func TestStoreRoadOfAMessageThatIsTakenBack(t *testing.T) {
 		t.Errorf("%d conversations", len(all))
 	}
 }
+
+// TestStoreRoadOfAMessageOfAnEarlierLife: what is taken back goes from whichever life has it, and the conversation goes on as it was.
+func TestStoreRoadOfAMessageOfAnEarlierLife(t *testing.T) {
+	r := newRoad(t)
+	demo := r.account(t, admin.Request{Account: "demo"})
+	const chat = 4183
+	texts := func(life int) (texts []string) {
+		t.Helper()
+		for _, e := range *r.one(t, demo, r.id(t, demo, "chatwoot", fmt.Sprint(chat), life)).Entries {
+			texts = append(texts, e.Text)
+		}
+		return texts
+	}
+	resolve := func() {
+		t.Helper()
+		r.mustPost(t, demo, "chatwoot", wootResolved(chat, r.Clock.Now().Add(time.Second)))
+		r.Clock.Advance(2 * time.Minute)
+		r.settleAll(t)
+	}
+	r.mustPost(t, demo, "chatwoot", wootMessage(chat, 1, r.Clock.Now(), "my PIN is 0000"))
+	resolve()
+	first := r.one(t, demo, r.id(t, demo, "chatwoot", fmt.Sprint(chat), 1))
+	r.Clock.Advance(72 * time.Hour)
+	r.mustPost(t, demo, "chatwoot", wootMessage(chat, 2, r.Clock.Now(), "Hello again"))
+	for _, settled := range []bool{false, true} {
+		if settled {
+			resolve()
+		}
+		r.mustPost(t, demo, "chatwoot", wootDeleted(chat, 1, r.Clock.Now()))
+		r.settleAll(t)
+		if got := fmt.Sprint(texts(1), texts(2)); got != "[] [Hello again]" {
+			t.Errorf("second life settled %t: texts %s", settled, got)
+		}
+	}
+	now := r.one(t, demo, r.id(t, demo, "chatwoot", fmt.Sprint(chat), 1))
+	if now.State != conversation.Settled || now.ExpiresAt != first.ExpiresAt || now.Revision != first.Revision+1 {
+		t.Errorf("the first life: %+v, before: %+v", now, first)
+	}
+	if all := r.all(t, demo); len(all) != 2 {
+		t.Errorf("%d conversations", len(all))
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"golang.org/x/time/rate"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -48,12 +47,12 @@ type counter interface {
 type Handler struct {
 	config Config
 	Deps
-	limiter limiter
+	limiter *limiter
 }
 
 // New makes a handler.
 func New(config Config, deps Deps) *Handler {
-	return &Handler{config: config, Deps: deps, limiter: limiter{per: map[string]*rate.Limiter{}}}
+	return &Handler{config: config, Deps: deps, limiter: newLimiter()}
 }
 
 // intake stores what comes by either trigger.
@@ -93,7 +92,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if !ok {
 		return 0, nil, ErrSource
 	}
-	if adapter.Limited && !h.limiter.allow(req.PathParameters["account"], req.RequestContext.HTTP.SourceIP, h.Store.Now()) {
+	if adapter.Limited && !h.limiter.addresses.allow(req.RequestContext.HTTP.SourceIP, h.Store.Now()) {
 		return 0, nil, ErrLimited
 	}
 	query, err := url.ParseQuery(req.RawQueryString)
@@ -101,10 +100,11 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		query = nil // no key is in it
 	}
 	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now(), Address: req.RequestContext.HTTP.SourceIP}
-	// What the tables do not answer in time goes to the queue, for which there must be time left.
-	tables, cancel := context.WithTimeout(ctx, tablesTimeout)
-	defer cancel()
-	ses, err := h.Store.Open(tables, req.PathParameters["account"], from)
+	opening, opened := context.WithTimeout(ctx, tablesTimeout)
+	begun := time.Now()
+	ses, err := h.Store.Open(opening, req.PathParameters["account"], from)
+	left := tablesTimeout - time.Since(begun) // without what it takes to read the body
+	opened()
 	if errors.Is(err, vault.ErrNoAccount) {
 		// The same work and the same answer as for a wrong signature: neither tells whether the account exists.
 		return 0, nil, errors.Join(adapter.Verify(delivery, nil), source.ErrSignature)
@@ -113,7 +113,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
 	delivery.Settings = ses.Settings
-	adapted, err := understood(adapter, delivery, ses.Secrets)
+	adapted, err := h.understood(adapter, delivery, ses)
 	if err != nil {
 		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(err).Code))
 		return 0, nil, err
@@ -125,6 +125,9 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		kept[i], n = ses.Policy.Start.Event(e)
 		cards += n
 	}
+	// What the tables do not answer in time goes to the queue, for which there must be time left.
+	tables, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
 	answer, err := h.durable(ctx, tables, ses, intake.Bounded(kept))
 	if err != nil {
 		err = edge.ErrUnavailable.Because(err)
@@ -138,13 +141,17 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 }
 
 // understood is what a delivery says that its sender has signed.
-func understood(adapter source.Adapter, d source.Delivery, secrets []account.Secret) (source.Adapted, error) {
-	values := make([]string, len(secrets))
-	for i, s := range secrets {
+func (h *Handler) understood(adapter source.Adapter, d source.Delivery, ses *vault.Session) (source.Adapted, error) {
+	values := make([]string, len(ses.Secrets))
+	for i, s := range ses.Secrets {
 		values[i] = s.Value
 	}
 	if err := adapter.Verify(d, values); err != nil {
 		return source.Adapted{}, err
+	}
+	// What no page of the account may send takes nothing away from those that may.
+	if adapter.Limited && !h.limiter.accounts.allow(ses.Account, h.Store.Now()) {
+		return source.Adapted{}, ErrLimited
 	}
 	return adapter.Adapt(d)
 }

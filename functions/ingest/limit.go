@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -13,35 +14,50 @@ import (
 var ErrLimited = fault.New(fault.TooMany, "too_many_requests", "That is more than one visitor sends; slow down.")
 
 const (
-	// perAddress is how many deliveries a second one address may send to an account, after a burst.
+	// perAddress is how many deliveries a second one address may send, to whichever accounts, after a burst.
 	perAddress, burst = 1, 30
-	// perAccount bounds what all addresses together send to one.
+	// perAccount bounds what all addresses together send to one, of what its sites may send.
 	perAccount, accountBurst = 100, 300
-	// mostAddresses are remembered; whoever would be one more makes it forget all, so that memory has a bound.
-	mostAddresses = 10_000
+	// mostKept are remembered of either, so that memory has a bound.
+	mostKept = 10_000
 )
 
 // limiter bounds what strangers can send. Each process counts for itself: with n of them at a time, n times as much is taken.
 type limiter struct {
-	mu  sync.Mutex
-	per map[string]*rate.Limiter
+	addresses, accounts buckets
 }
 
-// allow says whether one more delivery from an address to an account is taken. A route's throttle in API Gateway stands before it.
-func (l *limiter) allow(account, address string, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.per) >= mostAddresses {
-		clear(l.per)
-	}
-	return l.of(account+" "+address, perAddress, burst).AllowN(now, 1) && l.of(account, perAccount, accountBurst).AllowN(now, 1)
+// buckets are the limits of several, by what they are of.
+type buckets struct {
+	limit rate.Limit
+	burst int
+
+	mu sync.Mutex
+	of map[string]*rate.Limiter
 }
 
-func (l *limiter) of(key string, limit rate.Limit, burst int) *rate.Limiter {
-	of, ok := l.per[key]
-	if !ok {
-		of = rate.NewLimiter(limit, burst)
-		l.per[key] = of
+func newLimiter() *limiter {
+	return &limiter{
+		addresses: buckets{limit: perAddress, burst: burst, of: map[string]*rate.Limiter{}},
+		accounts:  buckets{limit: perAccount, burst: accountBurst, of: map[string]*rate.Limiter{}},
 	}
-	return of
+}
+
+// allow says whether one more delivery is taken. A route's throttle in API Gateway stands before it.
+func (b *buckets) allow(key string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	one, known := b.of[key]
+	if !known {
+		if len(b.of) >= mostKept {
+			// Who may send a whole burst again is as good as new. Nobody else is forgotten, whoever fills this.
+			maps.DeleteFunc(b.of, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= float64(b.burst) })
+		}
+		if len(b.of) >= mostKept {
+			return false
+		}
+		one = rate.NewLimiter(b.limit, b.burst)
+		b.of[key] = one
+	}
+	return one.AllowN(now, 1)
 }

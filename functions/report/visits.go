@@ -110,47 +110,67 @@ func (h *Handler) visitPage(ctx context.Context, ses *vault.Session, q question)
 	return page, nil
 }
 
+// A visit of more than this is listed as several of one id, so that however much is told of one, an answer has room for it.
+const (
+	maxVisitPages = 1000
+	maxVisitBytes = 1 << 20
+)
+
 // visitBuilder puts the parts of visits together, which come one behind the other.
 type visitBuilder struct {
 	limit, bytes int
 	done         []Visit
-	open         *Visit
-	place        string // of the last part of the open one
-	closed       string // of the last part of the last that is done
+	open         *openVisit
+	closed       string // the place of the last part of the last that is done
 	next         *string
+}
+
+// openVisit is a visit of which more parts may come.
+type openVisit struct {
+	id           string
+	parts        []vault.Visit
+	pages, bytes int
+	expires      time.Time
+	place        string // of the last part
 }
 
 func (b *visitBuilder) add(cohort, item string, v vault.Visit, expires time.Time) error {
 	id := vault.VisitOf(item)
 	v.Told = conversation.Told{} // a reader gets what was told, and not by what
-	if b.open != nil && b.open.ID == id {
-		b.open.Visit = b.open.Join(v)
-		b.place = cohort + "/" + item
-		return nil
+	text, err := json.Marshal(v)
+	if err != nil {
+		return errUnwritten
 	}
-	if err := b.close(); err != nil {
-		return err
+	if o := b.open; o == nil || o.id != id || o.pages+len(v.Pages) > maxVisitPages || o.bytes+len(text) > maxVisitBytes {
+		if err := b.close(); err != nil {
+			return err
+		}
+		if len(b.done) == b.limit {
+			return b.full()
+		}
+		b.open = &openVisit{id: id, expires: expires}
 	}
-	if len(b.done) == b.limit {
-		return b.full()
-	}
-	b.open, b.place = &Visit{ID: id, Visit: v, ExpiresAt: conversation.At(expires)}, cohort+"/"+item
+	o := b.open
+	o.parts, o.pages, o.bytes, o.place = append(o.parts, v), o.pages+len(v.Pages), o.bytes+len(text), cohort+"/"+item
 	return nil
 }
+
+var errUnwritten = errors.New("a visit cannot be written")
 
 // close counts the open visit as done, if there is room for it.
 func (b *visitBuilder) close() error {
 	if b.open == nil {
 		return nil
 	}
-	text, err := json.Marshal(b.open)
+	v := Visit{ID: b.open.id, Visit: vault.JoinVisits(b.open.parts), ExpiresAt: conversation.At(b.open.expires)}
+	text, err := json.Marshal(v)
 	if err != nil {
-		return errors.New("a visit cannot be written")
+		return errUnwritten
 	}
 	if b.bytes += len(text) + 1; b.bytes > MaxAnswer && len(b.done) > 0 {
 		return b.full()
 	}
-	b.done, b.closed, b.open = append(b.done, *b.open), b.place, nil
+	b.done, b.closed, b.open = append(b.done, v), b.open.place, nil
 	return nil
 }
 

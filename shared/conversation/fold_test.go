@@ -377,6 +377,21 @@ func TestEnded(t *testing.T) {
 	}
 }
 
+// A call is over when it was hung up, whatever was left on a machine or is written of it afterwards.
+func TestACallHasEndedWhateverIsWrittenAfterwards(t *testing.T) {
+	call := func(e conversation.Event) conversation.Event {
+		e.Kind = retention.Call
+		return e
+	}
+	voicemail := call(message("1", 30, conversation.Visitor, "please call me back"))
+	if got := inEveryWay(t, call(ended(20)), voicemail); !got.Ended() {
+		t.Error("not ended after a voicemail")
+	}
+	if got := inEveryWay(t, call(ended(20)), voicemail, call(reopened(40))); got.Ended() {
+		t.Error("ended, though it was reopened")
+	}
+}
+
 func TestFoldDescribes(t *testing.T) {
 	department := func(seconds float64, name string) conversation.Event {
 		return event("d"+name, seconds, func(e *conversation.Event) { e.Department = name })

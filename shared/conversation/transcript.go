@@ -296,12 +296,13 @@ func compareIDs(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// Ended says whether the conversation is over: it ended, and neither a reopening nor a visitor's entry came later.
+// Ended says whether the conversation is over: it ended, and neither a reopening nor a visitor's entry came later. A call that was
+// hung up is over: what is written of it afterwards, such as what somebody left on a machine, is no call.
 func (t Transcript) Ended() bool {
 	if t.EndedAt.IsZero() || t.ReopenedAt.After(t.EndedAt.Time) {
 		return false
 	}
-	return !slices.ContainsFunc(t.Entries, func(e Entry) bool {
+	return t.Kind == retention.Call || !slices.ContainsFunc(t.Entries, func(e Entry) bool {
 		return e.Author.Role == Visitor && e.Time.After(t.EndedAt.Time)
 	})
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,10 +37,51 @@ func (h *Intake) Event(ctx context.Context, ses *vault.Session, e conversation.E
 			return false, err
 		}
 	}
+	if duplicate, err = h.write(ctx, ses, record, e, with, choose); err != nil || len(e.Redacted) == 0 {
+		return duplicate, err
+	}
+	return duplicate, h.redact(ctx, ses, record, e)
+}
+
+// redact writes what an event takes back to every life of its conversation: the message may be of any of them, and when it was
+// taken back does not say of which.
+func (h *Intake) redact(ctx context.Context, ses *vault.Session, record string, e conversation.Event) error {
+	rows, err := ses.Rows(ctx, record)
+	if err != nil || len(rows) < 2 {
+		return err
+	}
+	for _, r := range rows {
+		if r.State == vault.Destroyed {
+			continue
+		}
+		// As of the beginning of that life, which so knows nothing of the time of a later one.
+		taken := conversation.Event{
+			ID: e.ID, Source: e.Source, Conversation: e.Conversation, Kind: e.Kind, Time: conversation.At(r.Since), Received: e.Received,
+			Redacted: e.Redacted,
+		}
+		its := func(rows []vault.Row, _ conversation.Event) (vault.Row, bool) {
+			i := slices.IndexFunc(rows, func(o vault.Row) bool { return o.Incarnation == r.Incarnation })
+			if i < 0 {
+				return vault.Row{State: vault.Destroyed, Known: r.Since}, false // nothing is stored in it any more
+			}
+			return rows[i], false
+		}
+		if _, err := h.write(ctx, ses, record, taken, &files{}, its); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooser picks the life that an event belongs to among those of its conversation, or says that one begins.
+type chooser func([]vault.Row, conversation.Event) (row vault.Row, begin bool)
+
+// write writes an event to the life that is chosen.
+func (h *Intake) write(ctx context.Context, ses *vault.Session, record string, e conversation.Event, with *files, choose chooser) (duplicate bool, err error) {
 	wrote := false
 	var strayed *vault.Row // where the event was written too late: a settling had passed that generation
 	for range attempts {
-		row, ok, err := h.life(ctx, ses, record, e)
+		row, ok, err := h.life(ctx, ses, record, e, choose)
 		if err != nil {
 			return false, err
 		}
@@ -93,7 +135,7 @@ func reference(r vault.Row) vault.Reference {
 
 // life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
 // everything is known already.
-func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event) (row vault.Row, ok bool, err error) {
+func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event, choose chooser) (row vault.Row, ok bool, err error) {
 	for range attempts {
 		rows, err := ses.Rows(ctx, record)
 		if err != nil {
@@ -143,8 +185,8 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		if !begin {
 			return row, true, nil
 		}
-		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed) && len(e.Entries) == 0 {
-			return row, false, nil // a tag or a rating brings nothing back to life
+		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed || len(e.Redacted) > 0) && len(e.Entries) == 0 {
+			return row, false, nil // a tag or a rating brings nothing back to life, nor does what is taken back
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
 		_, err = h.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{

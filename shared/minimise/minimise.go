@@ -5,7 +5,8 @@
 //	identified  names, e-mail addresses, phone numbers and the sender's ids of visitors too, and files
 //
 // IP addresses, places, user agents and custom fields are kept by neither: no adapter takes them from a delivery.
-// Payment card numbers are masked in both, wherever text is kept.
+// Payment card numbers are masked in both, wherever text is kept. Of what is said about a conversation, both keep no more than
+// a row of it has room for.
 package minimise
 
 import (
@@ -35,6 +36,30 @@ func (s Start) Check() error {
 	return nil
 }
 
+// Limits of what one event says about its conversation. What anybody writes is of any length.
+const (
+	maxListed = 100  // tags, subjects and agents, each
+	maxValue  = 1000 // characters of a title, a name and the like
+)
+
+// short is a text up to its limit.
+func short(text string) string {
+	if len(text) <= maxValue {
+		return text
+	}
+	n := 0
+	for at := range text {
+		if n == maxValue {
+			return text[:at]
+		}
+		n++
+	}
+	return text
+}
+
+// few are the first of a list.
+func few[T any](list []T) []T { return list[:min(len(list), maxListed)] }
+
 // Event is what may be kept of an event, and how many card numbers were masked. The event handed in is not changed.
 func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 	cards := 0
@@ -43,11 +68,13 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 		cards += n
 		return masked
 	}
+	// A number that the limit cuts through is masked before.
+	value := func(text string) string { return short(mask(text)) }
 	name := func(text string) string {
 		if s != Identified {
 			return ""
 		}
-		return mask(text)
+		return value(text)
 	}
 	entries := make([]conversation.Entry, len(e.Entries))
 	for i, entry := range e.Entries {
@@ -55,7 +82,7 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 		entry.Author.Name = name(entry.Author.Name)
 		attachments := make([]conversation.Attachment, len(entry.Attachments))
 		for j, a := range entry.Attachments {
-			attachments[j] = conversation.Attachment{Name: name(a.Name), Type: mask(a.Type), Bytes: a.Bytes}
+			attachments[j] = conversation.Attachment{Name: name(a.Name), Type: value(a.Type), Bytes: a.Bytes}
 			if s == Identified {
 				attachments[j].URL, attachments[j].Upload = a.URL, a.Upload
 			}
@@ -70,35 +97,41 @@ func (s Start) Event(e conversation.Event) (conversation.Event, int) {
 		if *tags == nil {
 			continue
 		}
-		masked := make([]string, len(*tags))
-		for i, tag := range *tags {
-			masked[i] = mask(tag)
+		kept := few(*tags)
+		masked := make([]string, len(kept))
+		for i, tag := range kept {
+			masked[i] = value(tag)
 		}
 		*tags = masked
 	}
-	e.Title, e.Department = mask(e.Title), mask(e.Department)
+	e.Title, e.Department = value(e.Title), value(e.Department)
 	if e.Call != nil {
 		call := *e.Call
-		call.Outcome, call.Recording = mask(call.Outcome), mask(call.Recording)
+		call.Outcome, call.Recording = value(call.Outcome), value(call.Recording)
 		e.Call = &call
 	}
 	if e.Visit != nil {
 		visit := conversation.Visit{Referrer: mask(e.Visit.Referrer), Pages: make([]conversation.Page, len(e.Visit.Pages))}
 		if s == Identified {
-			visit.VisitorID = e.Visit.VisitorID
+			visit.VisitorID = short(e.Visit.VisitorID)
 		}
 		for i, p := range e.Visit.Pages {
 			visit.Pages[i] = conversation.Page{Time: p.Time, URL: mask(p.URL), Title: mask(p.Title)}
 		}
 		e.Visit = &visit
 	}
-	subjects := e.Subjects
+	subjects := few(e.Subjects)
 	e.Subjects = nil
 	if s == Identified {
 		for _, p := range subjects {
 			e.Subjects = append(e.Subjects, conversation.Subject{
-				Name: mask(p.Name), Email: mask(p.Email), Phone: mask(p.Phone), VisitorID: p.VisitorID, CustomID: mask(p.CustomID),
+				Name: value(p.Name), Email: value(p.Email), Phone: value(p.Phone), VisitorID: short(p.VisitorID), CustomID: value(p.CustomID),
 			})
+		}
+		agents := few(e.AgentIDs)
+		e.AgentIDs = nil
+		for _, id := range agents {
+			e.AgentIDs = append(e.AgentIDs, short(id))
 		}
 	} else {
 		// Agents are told apart by a pseudonym only; without names there is no need to keep whose.

@@ -2,6 +2,7 @@ package minimise_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -183,4 +184,31 @@ func TestStartCheck(t *testing.T) {
 			t.Errorf("event (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestWhatIsSaidAboutAConversationIsBounded(t *testing.T) {
+	long := strings.Repeat("ö", 5000)
+	e := conversation.Event{Title: long, Department: long, Call: &conversation.Call{Outcome: long, Recording: long}}
+	for i := range 40_000 {
+		n := strconv.Itoa(i)
+		e.Tags, e.Tagged, e.Untagged, e.AgentIDs = append(e.Tags, n+long[:20]), append(e.Tagged, n), append(e.Untagged, n), append(e.AgentIDs, n)
+		e.Subjects = append(e.Subjects, conversation.Subject{Name: n, VisitorID: n})
+	}
+	e.Tags[0], e.AgentIDs[0] = long, long
+	e.Subjects[0] = conversation.Subject{Name: long, Email: long, Phone: long, VisitorID: long, CustomID: long}
+	want := long[:2*1000]
+	for _, start := range []minimise.Start{minimise.Minimal, minimise.Identified} {
+		got, _ := start.Event(e)
+		if len(got.Tags) != 100 || len(got.Tagged) != 100 || len(got.Untagged) != 100 || len(got.Subjects) > 100 || len(got.AgentIDs) > 100 {
+			t.Errorf("%s: %d tags, %d set, %d taken away, %d subjects, %d agents", start,
+				len(got.Tags), len(got.Tagged), len(got.Untagged), len(got.Subjects), len(got.AgentIDs))
+		}
+		if got.Title != want || got.Department != want || got.Tags[0] != want || *got.Call != (conversation.Call{Outcome: want, Recording: want}) {
+			t.Errorf("%s: longer than 1,000 characters: %d, %d, %d, %+v", start, len(got.Title), len(got.Department), len(got.Tags[0]), got.Call)
+		}
+		if start == minimise.Identified && (got.Subjects[0] != conversation.Subject{Name: want, Email: want, Phone: want, VisitorID: want, CustomID: want} ||
+			got.AgentIDs[0] != want || len(got.Subjects) != 100 || len(got.AgentIDs) != 100) {
+			t.Errorf("a subject and an agent: %+v, %d", got.Subjects[0], len(got.AgentIDs[0]))
+		}
+	}
 }

@@ -33,6 +33,9 @@ func (ses *Session) fact(t conversation.Transcript) Fact {
 		Source: t.Source, Kind: t.Kind, StartedAt: t.StartedAt, EndedAt: t.Anchor, Seconds: int(t.Anchor.Sub(t.StartedAt.Time).Seconds()),
 		Department: t.Department, Rating: t.Rating,
 	}
+	if t.Call != nil && t.Call.Seconds > 0 {
+		f.Seconds = t.Call.Seconds // who measured it knows better, or tells all of the call in one moment
+	}
 	var asked conversation.Time
 	for _, e := range t.Entries {
 		if e.Private {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,13 +32,16 @@ func (ses *Session) Mark(field, value string) retention.Mark {
 	return ses.Index.Mark(field, value)
 }
 
+// maxMarks is how many marks a row has room for, beside all else in it: events add up, and an item has 400 KB.
+const maxMarks = 1000
+
 // Marks are those of a transcript: of its source, its department, its tags, and of its subjects by everything they were ever
-// known by.
+// known by. Of very many, the first count.
 func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
-	var marks []retention.Mark
+	marks := map[retention.Mark]bool{}
 	add := func(field, value string) {
-		if value != "" {
-			marks = append(marks, ses.Mark(field, value))
+		if value != "" && len(marks) < maxMarks {
+			marks[ses.Mark(field, value)] = true
 		}
 	}
 	add(MarkSource, t.Source)
@@ -51,7 +55,7 @@ func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
 		add(MarkVisitor, visitorOf(t.Source, s.VisitorID))
 		add(MarkCustom, s.CustomID)
 	}
-	return retention.MarksOf(marks...)
+	return retention.MarksOf(slices.Collect(maps.Keys(marks))...)
 }
 
 // Stands says what a policy will ask of a row whose transcript settles now.

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,17 +26,21 @@ type Visit struct {
 // visitWriters is how many visits of a delivery are written at a time.
 const visitWriters = 8
 
-// PutVisits writes visits, each into the cohort of its time. What comes twice is written twice, to the same place. A day that is
+// PutVisits writes visits, each into the cohort of its time, or of its receipt where the sender's clock is ahead. What comes twice is written twice, to the same place. A day that is
 // over takes none.
 func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) error {
 	days := map[string]Cohort{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(visitWriters)
 	for _, e := range events {
-		day := retention.CohortOf(e.Time.Time, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
+		at := e.Time.Time
+		if !e.Received.IsZero() && e.Received.Before(at) {
+			at = e.Received.Time
+		}
+		day := retention.CohortOf(at, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
 		cohort, known := days[day]
 		if !known {
-			joined, err := ses.JoinCohorts(ctx, e.Time.Time, retention.Visit)
+			joined, err := ses.JoinCohorts(ctx, at, retention.Visit)
 			if err != nil {
 				_ = group.Wait()
 				return err
@@ -73,20 +78,29 @@ func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort
 	return err
 }
 
-// Join is two parts of one visit as one.
-func (v Visit) Join(o Visit) Visit {
-	if o.StartedAt.Before(v.StartedAt.Time) {
-		v.StartedAt, v.Referrer = o.StartedAt, o.Referrer // what led to the first page led to the visit
+// JoinVisits is parts of one visit as one.
+func JoinVisits(parts []Visit) Visit {
+	v, pages := parts[0], 0
+	for _, o := range parts {
+		pages += len(o.Pages)
 	}
-	if o.EndedAt.After(v.EndedAt.Time) {
-		v.EndedAt = o.EndedAt
+	v.Pages = make([]conversation.Page, 0, pages)
+	for _, o := range parts {
+		if o.StartedAt.Before(v.StartedAt.Time) {
+			v.StartedAt, v.Referrer = o.StartedAt, o.Referrer // what led to the first page led to the visit
+		}
+		if o.EndedAt.After(v.EndedAt.Time) {
+			v.EndedAt = o.EndedAt
+		}
+		if v.VisitorID == "" {
+			v.VisitorID = o.VisitorID
+		}
+		v.Pages = append(v.Pages, o.Pages...)
 	}
-	if v.VisitorID == "" {
-		v.VisitorID = o.VisitorID
-	}
-	v.Pages = slices.Concat(v.Pages, o.Pages)
-	slices.SortFunc(v.Pages, func(a, b conversation.Page) int { return a.Time.Compare(b.Time.Time) })
-	v.Pages = slices.CompactFunc(v.Pages, func(a, b conversation.Page) bool { return a == b })
+	slices.SortFunc(v.Pages, func(a, b conversation.Page) int {
+		return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Title, b.Title))
+	})
+	v.Pages = slices.Compact(v.Pages)
 	return v
 }
 
