@@ -181,6 +181,7 @@ func TestView(t *testing.T) {
 	want := canary()
 	want.Conversation, want.Title, want.Department, want.Tags = "", "Parcel of [name]", "[name]'s team", []string{"vip", "[e-mail]"}
 	want.Subjects = []conversation.Subject{{Name: "Visitor"}}
+	want.Call = &conversation.Call{Direction: conversation.Inbound, Outcome: "answered for [name]", Seconds: 4711}
 	want.Entries = &[]conversation.Entry{
 		{ID: "1", Time: noon, Author: conversation.Author{Role: conversation.Visitor, Name: "Visitor"}, Text: "I am [name]", Attachments: []conversation.Attachment{
 			{Type: "application/pdf", Bytes: 4711}, {Bytes: 1},
