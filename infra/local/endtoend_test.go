@@ -104,8 +104,9 @@ func TestEndToEndChat(t *testing.T) {
 		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted {
 			t.Errorf("%s: %d %+v, want 202", sample.name, status, r)
 		}
-		visits := strings.Contains(sample.name, "visits") || sample.source == "beacon" // which are written anew each time
-		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted || r.Accepted != 0 && !visits {
+		// Visits are written anew each time, and what LiveChat says of tags has no time: it may have been set again.
+		anew := strings.Contains(sample.name, "visits") || sample.source == "beacon" || strings.HasSuffix(sample.name, "tagged.json")
+		if status, r := post(t, to.URL, headers, sample.sent(to.Secret)); status != http.StatusAccepted || r.Accepted != 0 && !anew {
 			t.Errorf("%s sent again: %d %+v, want 202 and nothing accepted", sample.name, status, r)
 		}
 	}
