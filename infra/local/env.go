@@ -36,7 +36,8 @@ func (o outputs) export(w io.Writer) {
 	set("TOKEN", o.Token)
 	set("EMULATOR", o.Emulator)
 	for _, name := range slices.Sorted(maps.Keys(o.Sources)) {
-		set(strings.ToUpper(name)+"_URL", o.Sources[name].URL)
-		set(strings.ToUpper(name)+"_SECRET", o.Sources[name].Secret)
+		variable := strings.ReplaceAll(strings.ToUpper(name), "-", "_") // as a shell can name one
+		set(variable+"_URL", o.Sources[name].URL)
+		set(variable+"_SECRET", o.Sources[name].Secret)
 	}
 }

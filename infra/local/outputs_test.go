@@ -106,14 +106,14 @@ func TestLocalEnviron(t *testing.T) {
 
 func TestExportIsReadByAShell(t *testing.T) {
 	o := outputs{API: "http://127.0.0.1:4566/x", Account: "demo", Token: "svt_a_b", Emulator: "http://127.0.0.1:4566",
-		Sources: map[string]source{"tawkto": {URL: "http://127.0.0.1:4566/x/v1/webhooks/demo/tawkto", Secret: "s$`\"x"}}}
+		Sources: map[string]source{"tawkto": {URL: "http://127.0.0.1:4566/x/v1/webhooks/demo/tawkto", Secret: "s$`\"x"}, "mapped-shop": {Secret: "hyphen"}}}
 	var lines strings.Builder
 	o.export(&lines)
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", lines.String()+`printf '%s|%s|%s' "$TOKEN" "$TAWKTO_URL" "$TAWKTO_SECRET"`).Output()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", lines.String()+`printf '%s|%s|%s|%s' "$TOKEN" "$TAWKTO_URL" "$TAWKTO_SECRET" "$MAPPED_SHOP_SECRET"`).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := o.Token + "|" + o.Sources["tawkto"].URL + "|" + o.Sources["tawkto"].Secret; string(out) != want {
+	if want := o.Token + "|" + o.Sources["tawkto"].URL + "|" + o.Sources["tawkto"].Secret + "|hyphen"; string(out) != want {
 		t.Errorf("got %s, want %s", out, want)
 	}
 }
