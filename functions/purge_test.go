@@ -226,7 +226,9 @@ func TestStorePurgeKilledAgainAndAgain(t *testing.T) {
 		defer r.After.Set(nil)
 		r.purgeAll(t)
 		slices.Sort(made) // conversations are deleted side by side
-		return made
+		// How many batches a deletion takes is the server's to say: it may leave some of one for the next.
+		const batch = "BatchWriteItem records"
+		return slices.CompactFunc(made, func(a, b string) bool { return a == batch && b == batch })
 	}
 	v, m := vaulttest.NewMemory(at)
 	begin.putBack(v, m)
