@@ -87,6 +87,7 @@ func stride() int {
 // writes is that after the first and that before the second. Begun again are the states after the first ten writes and, after
 // those, every 149th; SUPPORTVAULT_STRIDE=1 takes them all.
 func TestCadencesPurgeKilledBetweenWrites(t *testing.T) {
+	t.Parallel()
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			begin, at, ids := goingBy(t, way.policy, way.over, 500, true)
@@ -131,6 +132,7 @@ func TestCadencesPurgeKilledBetweenWrites(t *testing.T) {
 
 // The same where requests are throttled and transactions meet others, or are done and their answers lost.
 func TestCadencesPurgeAmongFaults(t *testing.T) {
+	t.Parallel()
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			begin, at, ids := goingBy(t, way.policy, way.over, 500, false)
@@ -211,6 +213,7 @@ func TestPurgeInAProcessOfItsOwn(t *testing.T) {
 // A purge of 500 records whose process is killed by SIGKILL, forty times under each cadence and under a period, ends as one that
 // was not.
 func TestStorePurgeKilledForReal(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

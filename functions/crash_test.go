@@ -109,7 +109,10 @@ func settleCases() map[string]func(*stage) {
 
 // A settling that is killed before or after any request, and is done again when the queue's message comes again, ends as
 // one that was not.
-func TestStoreSettleKilled(t *testing.T) { settleKilled(t, newRoad(t), writes, again) }
+func TestStoreSettleKilled(t *testing.T) {
+	t.Parallel()
+	settleKilled(t, newRoad(t), writes, again)
+}
 
 func TestSettleKilledInMemory(t *testing.T) { settleKilled(t, inMemory(), everything, first, again) }
 
@@ -183,7 +186,10 @@ func TestStoreSettleKilledAgainAndAgain(t *testing.T) {
 
 // A webhook that is killed before or after any request, and is sent again because it was not answered: exactly one copy of
 // each entry. The same where only one request fails, and the queue takes what the tables did not.
-func TestStoreIngestKilled(t *testing.T) { ingestKilled(t, newRoad(t), writes, true) }
+func TestStoreIngestKilled(t *testing.T) {
+	t.Parallel()
+	ingestKilled(t, newRoad(t), writes, true)
+}
 
 func TestIngestKilledInMemory(t *testing.T) { ingestKilled(t, inMemory(), everything, true, false) }
 

@@ -22,6 +22,7 @@ import (
 // Taking away a conversation's own keys, its row, its cohort's key or the account's makes it unreadable at the next read
 // through every path, in the very process that opened it before, and an older copy of the records table does not help.
 func TestStoreDestructionShowsInAWarmProcess(t *testing.T) {
+	t.Parallel()
 	row := func(r *road, id string) attr.Item {
 		record, incarnation, err := vault.ParseID(id)
 		if err != nil {

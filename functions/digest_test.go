@@ -131,8 +131,9 @@ func TestStoreDigests(t *testing.T) {
 	}
 }
 
-func TestStoreADigestOfManyIsSplit(t *testing.T) {
-	p := newPost(t)
+func TestADigestOfManyIsSplit(t *testing.T) {
+	t.Parallel()
+	p := postOver(inMemory())
 	demo := p.account(t, admin.Request{Account: "demo"})
 	p.to(t, demo, "archive", toFixed("daily", "full", "a@shop.example"))
 	p.to(t, demo, "links", toFixed("daily", "link", "a@shop.example"))
@@ -464,6 +465,7 @@ func TestStoreADigestWaitsForItsSender(t *testing.T) {
 // A digest is interrupted before or after any request, and goes on when its message comes again, or with the next hour: at
 // most one message more for it, never none, and always the same messages.
 func TestStoreDigestKilled(t *testing.T) {
+	t.Parallel()
 	p := newPost(t)
 	demo := p.account(t, admin.Request{Account: "demo"})
 	p.to(t, demo, "archive", toFixed("hourly", "full", "a@shop.example", "b@shop.example"))

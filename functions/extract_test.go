@@ -512,6 +512,7 @@ func TestStoreExtractLimit(t *testing.T) {
 // The job of an extract that is killed at any write goes on at the next delivery of its message and ends with the same files
 // as one that was not, whether its files are long or each is followed by another.
 func TestExtractKilledAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	for name, config := range map[string]extract.Config{"long files": {}, "a file for each conversation": {FileLimit: 1}} {
 		v, m := vaulttest.NewMemory(noon)
 		r := roadOver(v)

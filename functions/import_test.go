@@ -401,6 +401,7 @@ func compact(t testing.TB, body []byte) string {
 
 // A process that imports is killed before or after every one of its writes: the next goes on, and the end is the same.
 func TestImportInterrupted(t *testing.T) {
+	t.Parallel()
 	fresh := func() (*road, []byte) {
 		r := inMemory()
 		file := r.historyOf(t, r.lived(t, "demo", "identified").Account)

@@ -51,7 +51,10 @@ func (r *road) pages(t testing.TB, a admin.Created, query string, limit int) (al
 }
 
 // 250 chats of five days, seven a page: each once, newest first, and only those that were asked for.
-func TestStoreListPages(t *testing.T) { listPages(t, newRoad(t), false) }
+func TestStoreListPages(t *testing.T) {
+	t.Parallel()
+	listPages(t, newRoad(t), false)
+}
 
 func TestListPagesInMemory(t *testing.T) { listPages(t, inMemory(), true) }
 

@@ -209,6 +209,7 @@ func TestPurgeKilledAtEveryWrite(t *testing.T) {
 // seven writes after each beginning, until a run is through: what was begun is done again first, so a run that is always
 // killed at its first write would not get on.
 func TestStorePurgeKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	begin, at := filled(t)
 	requests := func(r *road) (made []string) {
 		use := map[string]string{}

@@ -186,7 +186,10 @@ func eventMeetsASettling(t *testing.T, r *road, counts func(vaulttest.Request) b
 
 // Two settlings of one conversation, because the queue delivered twice: the first stops before any of its writes, the
 // second before any of its own; the first goes on to its end, then the second.
-func TestStoreTwoSettlings(t *testing.T) { twoSettlings(t, newRoad(t), writes, true) }
+func TestStoreTwoSettlings(t *testing.T) {
+	t.Parallel()
+	twoSettlings(t, newRoad(t), writes, true)
+}
 
 func TestTwoSettlingsInMemory(t *testing.T) { twoSettlings(t, inMemory(), everything, false, true) }
 
