@@ -20,7 +20,6 @@ import (
 
 // The faults of the HTTP API.
 var (
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
 	ErrParameter = fault.New(fault.Invalid, "parameter_invalid",
 		"A parameter is not as it must be: limit is 1 to 100, cursor is the next of an answer, conversation is the id of one.")
 	ErrRoute = fault.New(fault.NotFound, "route_unknown", "There is no such route.")
@@ -96,17 +95,13 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if !ok {
 		return 0, nil, ErrRoute
 	}
-	asked, actor := req.PathParameters["account"], ""
-	// API Gateway has asked authorize; a mistake in a route must not let anybody in all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == asked {
-		actor, _ = a.Lambda["token"].(string)
-	}
-	if actor == "" {
-		return 0, nil, ErrForbidden
+	asked, actor, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, err
 	}
 	ses, err := h.Store.Open(ctx, asked, "")
 	if errors.Is(err, vault.ErrNoAccount) {
-		return 0, nil, ErrForbidden
+		return 0, nil, edge.ErrForbidden
 	}
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)

@@ -19,13 +19,12 @@ import (
 
 // The faults of an extract.
 var (
-	ErrRequest   = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
-	ErrAccount   = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrNotFound  = fault.New(fault.NotFound, "extract_not_found", "There is no extract of this id, or its day is over.")
-	ErrNoFile    = fault.New(fault.NotFound, "extract_file_not_found", "There is no extract of this id with a file of this name, or its day is over.")
-	ErrRunning   = fault.New(fault.Conflict, "extract_running", "Three extracts of this account are running; wait for one of them.")
-	ErrBusy      = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
+	ErrRequest  = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
+	ErrAccount  = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrNotFound = fault.New(fault.NotFound, "extract_not_found", "There is no extract of this id, or its day is over.")
+	ErrNoFile   = fault.New(fault.NotFound, "extract_file_not_found", "There is no extract of this id with a file of this name, or its day is over.")
+	ErrRunning  = fault.New(fault.Conflict, "extract_running", "Three extracts of this account are running; wait for one of them.")
+	ErrBusy     = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
 )
 
 // Handle tells the triggers apart: requests of the API have a context, messages of the queue are records.

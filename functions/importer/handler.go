@@ -19,14 +19,13 @@ import (
 
 // The faults of an import.
 var (
-	ErrRequest   = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …, "action": "begin"}, or with an "id" and the action "start" or "status".`)
-	ErrAccount   = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrNotFound  = fault.New(fault.NotFound, "import_not_found", "There is no import of this id, or its day is over.")
-	ErrRunning   = fault.New(fault.Conflict, "import_running", "An import of this account is running; wait for its end.")
-	ErrStarted   = fault.New(fault.Conflict, "import_started", "This import was started already.")
-	ErrNoFile    = fault.New(fault.Conflict, "import_file_missing", "The file of this import has not been uploaded.")
-	ErrTooLarge  = fault.New(fault.TooLarge, "import_too_large", "The file is larger than 1 GB; import it in parts.")
+	ErrRequest  = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …, "action": "begin"}, or with an "id" and the action "start" or "status".`)
+	ErrAccount  = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrNotFound = fault.New(fault.NotFound, "import_not_found", "There is no import of this id, or its day is over.")
+	ErrRunning  = fault.New(fault.Conflict, "import_running", "An import of this account is running; wait for its end.")
+	ErrStarted  = fault.New(fault.Conflict, "import_started", "This import was started already.")
+	ErrNoFile   = fault.New(fault.Conflict, "import_file_missing", "The file of this import has not been uploaded.")
+	ErrTooLarge = fault.New(fault.TooLarge, "import_too_large", "The file is larger than 1 GB; import it in parts.")
 )
 
 // MaxFile is how many bytes a file may have.

@@ -82,15 +82,11 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
-	account, actor := req.PathParameters["account"], ""
-	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
-		actor, _ = a.Lambda["token"].(string)
+	account, token, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, "", err
 	}
-	if actor == "" {
-		return 0, nil, "", ErrForbidden
-	}
-	actor = "token:" + actor
+	actor := "token:" + token
 	id := req.PathParameters["id"]
 	switch {
 	case strings.HasSuffix(req.RouteKey, "/start"):

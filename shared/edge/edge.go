@@ -54,7 +54,21 @@ var (
 	ErrBodyTooLarge = fault.New(fault.TooLarge, "body_too_large", "The body is larger than 1 MB.")
 	ErrBodyEncoding = fault.New(fault.Invalid, "body_encoding", "The body is not valid base64.")
 	ErrUnavailable  = fault.New(fault.Unavailable, "unavailable", "The vault cannot do this right now; try again in a moment.")
+	ErrForbidden    = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
 )
+
+// Token is the account that a request's path names and whose token it has; ErrForbidden where that is not the account's.
+func Token(req events.APIGatewayV2HTTPRequest) (account, token string, err error) {
+	account = req.PathParameters["account"]
+	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
+	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
+		token, _ = a.Lambda["token"].(string)
+	}
+	if token == "" {
+		return account, "", ErrForbidden
+	}
+	return account, token, nil
+}
 
 // Body is the body's raw bytes, refused over a limit in bytes before it is decoded.
 func Body(req events.APIGatewayV2HTTPRequest, limit int) ([]byte, error) {

@@ -131,6 +131,37 @@ const internal = `{"error":{"code":"internal","message":"Something went wrong he
 
 type secretive struct{ Content string }
 
+func TestToken(t *testing.T) {
+	type claims = map[string]any
+	for _, tc := range []struct {
+		name   string
+		claims claims
+		ok     bool
+	}{
+		{"a token of the account", claims{"account": "demo", "token": "t1"}, true},
+		{"no authorizer", nil, false},
+		{"an authorizer that says nothing", claims{}, false},
+		{"a token of another account", claims{"account": "other", "token": "t1"}, false},
+		{"an account without a token", claims{"account": "demo"}, false},
+		{"an empty token", claims{"account": "demo", "token": ""}, false},
+		{"a token that is no text", claims{"account": "demo", "token": 1}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			req := events.APIGatewayV2HTTPRequest{PathParameters: map[string]string{"account": "demo"}}
+			if tc.claims != nil {
+				req.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: tc.claims}
+			}
+			account, token, err := edge.Token(req)
+			if tc.ok && (account != "demo" || token != "t1" || err != nil) {
+				t.Errorf("%q %q %v", account, token, err)
+			}
+			if !tc.ok && (token != "" || !errors.Is(err, edge.ErrForbidden)) {
+				t.Errorf("%q %v, want ErrForbidden", token, err)
+			}
+		})
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	taken := fault.New(fault.Conflict, "taken", "It is taken.")
 	for _, tc := range []struct {
