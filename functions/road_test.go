@@ -210,7 +210,7 @@ func (q purgeQueue) Send(_ context.Context, rs []vault.Reference) error {
 // noticeQueue is the mail queue among the queues, of which only notices are put by a function.
 type noticeQueue struct{ *queues }
 
-func (q noticeQueue) Send(_ context.Context, bodies []string) error {
+func (q noticeQueue) SendAll(_ context.Context, bodies []string) error {
 	return q.locked(func() { q.noticed = append(q.noticed, bodies...) })
 }
 

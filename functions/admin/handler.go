@@ -28,6 +28,7 @@ import (
 	"github.com/supportvault/supportvault/shared/minimise"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -86,7 +87,7 @@ func Build() (*Handler, error) {
 		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
 		Notice: time.Duration(notice.Days)*24*time.Hour + time.Duration(notice.Minutes)*time.Minute,
-		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsQueue{sqs.NewFromConfig(cfg), env["MAIL_QUEUE_URL"]},
+		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: env["MAIL_QUEUE_URL"]},
 	}), nil
 }
 

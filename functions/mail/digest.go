@@ -76,7 +76,7 @@ func (h *Handler) digest(ctx context.Context, what due) error {
 				return err
 			}
 			if again {
-				return errors.Join(taken.Release(ctx), h.Queue.Send(ctx, []string{what.String()}))
+				return errors.Join(taken.Release(ctx), h.Queue.SendAll(ctx, []string{what.String()}))
 			}
 		}
 		if err := taken.Sent(ctx); err != nil {
