@@ -115,10 +115,7 @@ func (d *desk) holds(ctx context.Context) (int, any, error) {
 		return 0, nil, err
 	}
 	answer := Holds{[]Hold{}}
-	err := d.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &d.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HoldPartition(d.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
+	err := d.Store.Query(ctx, attr.Partition(d.Store.Tables.Control, account.HoldPartition(d.ses.Account)), func(item attr.Item) (bool, error) {
 		h, err := d.readHold(item)
 		answer.Holds = append(answer.Holds, h)
 		return true, err

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -251,11 +249,7 @@ func (to *receiptLines) Write(line []byte) (int, error) {
 
 // rows hands out the rows of a partition of the control table.
 func (r *run) rows(ctx context.Context, pk string, each func(attr.Item) error) error {
-	return r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
-	}, func(item attr.Item) (bool, error) { return true, each(item) })
+	return r.Store.Query(ctx, attr.Partition(r.Store.Tables.Control, pk), func(item attr.Item) (bool, error) { return true, each(item) })
 }
 
 // plain is a row as JSON has it, without its keys. Attributes of the control table that are called so are times.

@@ -84,11 +84,9 @@ func (r *run) extracts(ctx context.Context) error {
 		return slices.ContainsFunc(r.days, func(f dayOf) bool { return f.Start.Before(ended) && began.Before(f.Ending.Due) })
 	}
 	var jobs []attr.Item
-	err := r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, createdAt, busyUntil, reason"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(extractsPartition(r.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Partition(r.Store.Tables.Control, extractsPartition(r.ses.Account))
+	in.ProjectionExpression = aws.String("pk, sk, createdAt, busyUntil, reason")
+	err := r.Store.Query(ctx, in, func(item attr.Item) (bool, error) {
 		// Where the bucket has forgotten the files already, there is nothing to delete.
 		at := attr.GetTime(item, "createdAt")
 		if holds(at, vault.Latest(at, attr.GetTime(item, "busyUntil")).Add(extractRuns)) && r.Store.Now().Before(at.Add(48*time.Hour)) &&

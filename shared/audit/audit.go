@@ -52,11 +52,7 @@ func Write(ctx context.Context, db *dynamodb.Client, table string, e Entry) erro
 func Read(ctx context.Context, db *dynamodb.Client, table, account string, from, to time.Time, each func(Entry) error) error {
 	to = to.UTC()
 	for day := from.UTC().Truncate(24 * time.Hour); !day.After(to); day = day.AddDate(0, 0, 1) {
-		pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
-			TableName: &table, ConsistentRead: aws.Bool(true),
-			KeyConditionExpression:    aws.String("pk = :pk"),
-			ExpressionAttributeValues: attr.Item{":pk": attr.S(Partition(account, day))},
-		})
+		pages := dynamodb.NewQueryPaginator(db, attr.Partition(table, Partition(account, day)))
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

@@ -65,12 +65,9 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	for _, pointer := range attr.GetStrings(record, "pointers") {
 		keys = append(keys, attr.Key(pointer, pointerKey(r)))
 	}
-	err = s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, #object"),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#object": "object"},
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk), ":prefix": attr.S(entryPrefix(r.Incarnation))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Beginning(s.Tables.Records, pk, entryPrefix(r.Incarnation))
+	in.ProjectionExpression, in.ExpressionAttributeNames = aws.String("pk, sk, #object"), map[string]string{"#object": "object"}
+	err = s.Query(ctx, in, func(item attr.Item) (bool, error) {
 		keys = append(keys, item)
 		if object := attr.GetS(item, "object"); object != "" {
 			objects = append(objects, object)
@@ -110,12 +107,9 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 
 // LastReceived is when the newest event of a life of a conversation came in that awaits settling; zero if there is none.
 func (s *Store) LastReceived(ctx context.Context, r Row) (last time.Time, err error) {
-	err = s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("#at"),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#at": "at"},
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(entryPrefix(r.Incarnation))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Beginning(s.Tables.Records, RecordPartition(r.Account, r.ID), entryPrefix(r.Incarnation))
+	in.ProjectionExpression, in.ExpressionAttributeNames = aws.String("#at"), map[string]string{"#at": "at"}
+	err = s.Query(ctx, in, func(item attr.Item) (bool, error) {
 		if at := attr.GetTime(item, "at"); at.After(last) {
 			last = at
 		}

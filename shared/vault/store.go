@@ -261,9 +261,7 @@ func IsConditionFailed(err error) bool {
 
 // Accounts hands out the ids of all accounts until the function answers false.
 func (s *Store) Accounts(ctx context.Context, each func(id string) (bool, error)) error {
-	return s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Control, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.ListPartition)},
-	}, func(item attr.Item) (bool, error) { return each(attr.GetS(item, "sk")) })
+	return s.Query(ctx, attr.Partition(s.Tables.Control, account.ListPartition), func(item attr.Item) (bool, error) {
+		return each(attr.GetS(item, "sk"))
+	})
 }

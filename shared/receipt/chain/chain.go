@@ -348,11 +348,7 @@ func (c *Chain) Newest(ctx context.Context, account string, below int64, limit i
 }
 
 func (c *Chain) receipts(account string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &c.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(partition(account)), ":prefix": attr.S(numbers)},
-	}
+	return attr.Beginning(c.Table, partition(account), numbers)
 }
 
 // Export writes the set of an account, as package receipt draws it, and answers the keys for the file beside it. Whatever is
@@ -445,10 +441,7 @@ func (c *Chain) whole(ctx context.Context, account string, row attr.Item) (signe
 		return signed, err
 	}
 	signed.Leaves = make([]receipt.Hash, 0, signed.Receipt.Size)
-	pages := dynamodb.NewQueryPaginator(c.DB, &dynamodb.QueryInput{
-		TableName: &c.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(leavesPartition(account, signed.Receipt.Root))},
-	})
+	pages := dynamodb.NewQueryPaginator(c.DB, attr.Partition(c.Table, leavesPartition(account, signed.Receipt.Root)))
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
