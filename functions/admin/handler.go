@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -135,19 +134,9 @@ type Rotated struct {
 	PreviousValidUntil time.Time `json:"previousValidUntil"`
 }
 
-// Handle tells the two triggers apart: what comes from API Gateway has a route.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var of struct {
-		RouteKey string `json:"routeKey"`
-	}
-	if json.Unmarshal(raw, &of) != nil || of.RouteKey == "" {
-		return h.Invoked(ctx, raw)
-	}
-	var req events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return nil, errors.New("not a request of the HTTP API")
-	}
-	return h.HTTP(ctx, req)
+	return edge.Triggers{HTTP: h.HTTP, Otherwise: h.Invoked}.Handle(ctx, raw)
 }
 
 // Invoked answers one request of the operator; what is wrong with it is part of the answer.

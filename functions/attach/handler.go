@@ -53,33 +53,9 @@ type Handler struct{ Deps }
 // New makes a handler.
 func New(deps Deps) *Handler { return &Handler{deps} }
 
-// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records, the schedule has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action         string          `json:"action"`
-		RequestContext json.RawMessage `json:"requestContext"`
-		Records        json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a request, a batch of the queue nor an action")
-	}
-	switch {
-	case in.RequestContext != nil:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("not a request of the HTTP API")
-		}
-		return h.HTTP(ctx, req)
-	case in.Records != nil:
-		var batch events.SQSEvent
-		if err := json.Unmarshal(raw, &batch); err != nil {
-			return nil, errors.New("not a batch of the queue")
-		}
-		return h.Batch(ctx, batch)
-	case in.Action == "sweep":
-		return h.Sweep(ctx)
-	}
-	return nil, errors.New(`the action must be "sweep"`)
+	return edge.Triggers{HTTP: h.HTTP, Batch: h.Batch, Otherwise: edge.Action("sweep", h.Sweep)}.Handle(ctx, raw)
 }
 
 // Batch gets the files of a batch.

@@ -27,30 +27,9 @@ var (
 	ErrBusy     = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
 )
 
-// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		RequestContext json.RawMessage `json:"requestContext"`
-		Records        json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	switch {
-	case in.RequestContext != nil:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("not a request of the HTTP API")
-		}
-		return h.HTTP(ctx, req)
-	case in.Records != nil:
-		var batch events.SQSEvent
-		if err := json.Unmarshal(raw, &batch); err != nil {
-			return nil, errors.New("not a batch of the queue")
-		}
-		return h.Messages(ctx, batch)
-	}
-	return h.invoked(ctx, raw)
+	return edge.Triggers{HTTP: h.HTTP, Batch: h.Messages, Otherwise: edge.Invoked(ErrRequest, h.Extract)}.Handle(ctx, raw)
 }
 
 // Request asks for an extract, or for the rest of one.
@@ -74,18 +53,6 @@ type Answer struct {
 	Progress float64 `json:"progress"`
 	Done     bool    `json:"done"`
 	Next     string  `json:"next,omitempty"`
-}
-
-func (h *Handler) invoked(ctx context.Context, raw json.RawMessage) (any, error) {
-	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	answer, err := h.Extract(ctx, req)
-	if f := fault.Of(err); err != nil && !f.Retry() {
-		return edge.ErrorAnswer(err), nil // what is wrong with the request is part of the answer
-	}
-	return answer, err
 }
 
 // Extract begins a job, or goes on with one, and works on it until everything is written or time runs out. Where to go on

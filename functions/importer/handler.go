@@ -78,30 +78,9 @@ func New(config Config, deps Deps) *Handler {
 	return &Handler{config, deps}
 }
 
-// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		RequestContext json.RawMessage `json:"requestContext"`
-		Records        json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	switch {
-	case in.RequestContext != nil:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("not a request of the HTTP API")
-		}
-		return h.HTTP(ctx, req)
-	case in.Records != nil:
-		var batch events.SQSEvent
-		if err := json.Unmarshal(raw, &batch); err != nil {
-			return nil, errors.New("not a batch of the queue")
-		}
-		return h.Messages(ctx, batch)
-	}
-	return h.invoked(ctx, raw)
+	return edge.Triggers{HTTP: h.HTTP, Batch: h.Messages, Otherwise: edge.Invoked(ErrRequest, h.act)}.Handle(ctx, raw)
 }
 
 // Request is a direct invocation.
@@ -113,18 +92,6 @@ type Request struct {
 
 // byRole is who an audit entry names where the function is invoked directly.
 const byRole = "role:importer"
-
-func (h *Handler) invoked(ctx context.Context, raw json.RawMessage) (any, error) {
-	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	answer, err := h.act(ctx, req)
-	if f := fault.Of(err); err != nil && !f.Retry() {
-		return edge.ErrorAnswer(err), nil // what is wrong with the request is part of the answer
-	}
-	return answer, err
-}
 
 func (h *Handler) act(ctx context.Context, req Request) (Job, error) {
 	if req.Action == "begin" && req.ID == "" {

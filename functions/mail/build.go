@@ -3,14 +3,13 @@ package mail
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -36,20 +35,7 @@ func Build() (*Handler, error) {
 	}), nil
 }
 
-// Handle tells the two triggers apart: the schedule's input has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action string `json:"action"`
-		events.SQSEvent
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a batch of the queue nor an action")
-	}
-	switch {
-	case in.Action == "digest":
-		return h.Digests(ctx)
-	case in.Action != "" || in.Records == nil:
-		return nil, errors.New(`the action must be "digest"`)
-	}
-	return h.Batch(ctx, in.SQSEvent)
+	return edge.Triggers{Batch: h.Batch, Otherwise: edge.Action("digest", h.Digests)}.Handle(ctx, raw)
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	bustypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -32,22 +32,9 @@ func Build() (*Handler, error) {
 	}), nil
 }
 
-// Handle tells the two triggers apart: the schedule's input has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action string `json:"action"`
-		events.SQSEvent
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a batch of the queue nor an action")
-	}
-	switch {
-	case in.Action == "sweep":
-		return h.Sweep(ctx)
-	case in.Action != "" || in.Records == nil:
-		return nil, errors.New(`the action must be "sweep"`)
-	}
-	return h.Batch(ctx, in.SQSEvent)
+	return edge.Triggers{Batch: h.Batch, Otherwise: edge.Action("sweep", h.Sweep)}.Handle(ctx, raw)
 }
 
 // references is a queue of references.
