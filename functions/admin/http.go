@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,12 +29,7 @@ const maxBody = 1 << 20
 
 // HTTP answers one request of an account's administrator.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	res := edge.HTTP(ctx, req, h.route)
-	if res.StatusCode == http.StatusNoContent {
-		res.Body = ""
-		delete(res.Headers, "content-type")
-	}
-	return res, nil
+	return edge.HTTP(ctx, req, h.route), nil
 }
 
 // desk is an account opened for one request.

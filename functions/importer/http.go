@@ -70,15 +70,7 @@ func (j job) view() Job {
 
 // HTTP answers one request.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	var location string
-	res := edge.HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
-		status, answer, location, err = h.route(ctx, req)
-		return status, answer, err
-	})
-	if location != "" && res.StatusCode < http.StatusBadRequest {
-		res.Headers["location"] = location
-	}
-	return res, nil
+	return edge.Located(ctx, req, h.route), nil
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {

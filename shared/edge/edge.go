@@ -100,7 +100,7 @@ func Header(req events.APIGatewayV2HTTPRequest) http.Header {
 	return h
 }
 
-// HTTP runs a handler of a request and renders what it answers or what went wrong.
+// HTTP runs a handler of a request and renders what it answers or what went wrong. A nil answer has no body.
 func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 	handle func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, error),
 ) (res events.APIGatewayV2HTTPResponse) {
@@ -123,6 +123,21 @@ func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 	slog.Log(ctx, level, "refused", slog.String("route", req.RouteKey), slog.Int("status", f.Status()),
 		slog.String("code", f.Code), slog.String("cause", Cause(err)))
 	return render(ctx, f.Status(), errorBody(f))
+}
+
+// Located is HTTP for a handler that says where what it answers stands, or where it leads.
+func Located(ctx context.Context, req events.APIGatewayV2HTTPRequest,
+	handle func(context.Context, events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error),
+) events.APIGatewayV2HTTPResponse {
+	var location string
+	res := HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
+		status, answer, location, err = handle(ctx, req)
+		return status, answer, err
+	})
+	if location != "" && res.StatusCode < http.StatusBadRequest {
+		res.Headers["location"] = location
+	}
+	return res
 }
 
 var errPanic, errAnswer = errors.New("panic"), errors.New("answer")
@@ -156,18 +171,18 @@ func errorBody(f *fault.Fault) any {
 func ErrorAnswer(err error) any { return errorBody(fault.Of(err)) }
 
 func render(ctx context.Context, status int, answer any) events.APIGatewayV2HTTPResponse {
+	headers := map[string]string{"cache-control": "no-store", "x-content-type-options": "nosniff"}
+	if answer == nil {
+		return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: headers}
+	}
 	body, err := json.Marshal(answer)
 	if err != nil {
 		// The library's text may quote what it could not write.
 		slog.ErrorContext(ctx, "the answer cannot be written", slog.String("type", fmt.Sprintf("%T", answer)))
 		return render(ctx, http.StatusInternalServerError, errorBody(fault.Of(errAnswer)))
 	}
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: status, Body: string(body) + "\n",
-		Headers: map[string]string{
-			"content-type": "application/json; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff",
-		},
-	}
+	headers["content-type"] = "application/json; charset=utf-8"
+	return events.APIGatewayV2HTTPResponse{StatusCode: status, Body: string(body) + "\n", Headers: headers}
 }
 
 // Queue runs a handler for each message of a batch and reports the failed ones, so that only they come again.

@@ -172,6 +172,7 @@ func TestHTTP(t *testing.T) {
 		log    string // how many lines of which level; empty: none
 	}{
 		{"an answer", func() (int, any, error) { return http.StatusAccepted, map[string]int{"accepted": 1}, nil }, 202, `{"accepted":1}` + "\n", ""},
+		{"no answer", func() (int, any, error) { return http.StatusNoContent, nil, nil }, 204, "", ""},
 		{"a fault", func() (int, any, error) { return 0, nil, taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
 		{"a fault and an answer, which is not told", func() (int, any, error) { return 200, "canary", taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
 		{"a fault whose cause is not told", func() (int, any, error) { return 0, nil, edge.ErrUnavailable.Because(errors.New("throttled")) }, 503,
@@ -191,6 +192,9 @@ func TestHTTP(t *testing.T) {
 			want := events.APIGatewayV2HTTPResponse{StatusCode: tc.status, Body: tc.body, Headers: map[string]string{
 				"content-type": "application/json; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff",
 			}}
+			if tc.body == "" {
+				delete(want.Headers, "content-type")
+			}
 			if diff := cmp.Diff(want, res); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
@@ -207,6 +211,27 @@ func TestHTTP(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.log, strings.Join(levels, " ")); diff != "" {
 				t.Errorf("levels of the log's lines (-want +got):\n%s\n%s", diff, log)
+			}
+		})
+	}
+}
+
+func TestLocated(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		status int
+		err    error
+		want   string
+	}{
+		{"where something was made", http.StatusCreated, nil, "/v1/x"},
+		{"where a file is", http.StatusFound, nil, "/v1/x"},
+		{"of a refusal, nowhere", 0, fault.New(fault.Conflict, "taken", "It is taken."), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			res := edge.Located(t.Context(), events.APIGatewayV2HTTPRequest{},
+				func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, string, error) { return tc.status, nil, "/v1/x", tc.err })
+			if got := res.Headers["location"]; got != tc.want {
+				t.Errorf("location %q, want %q", got, tc.want)
 			}
 		})
 	}
