@@ -31,7 +31,8 @@ func Build() (*Handler, error) {
 	bucket := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
 	return New(Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket), Fetch: guard.New(guard.Options{}),
-		Uploads: staging{bucket, s3.NewPresignClient(bucket), config.StagingBucket}, Queue: attachQueue{sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: config.Queue}},
+		Uploads: staging{bucket, s3.NewPresignClient(bucket), config.StagingBucket},
+		Queue:   attachQueue{sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: config.Queue}},
 	}), nil
 }
 

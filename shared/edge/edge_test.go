@@ -229,7 +229,9 @@ func TestLocated(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			res := edge.Located(t.Context(), events.APIGatewayV2HTTPRequest{},
-				func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, string, error) { return tc.status, nil, "/v1/x", tc.err })
+				func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, string, error) {
+					return tc.status, nil, "/v1/x", tc.err
+				})
 			if got := res.Headers["location"]; got != tc.want {
 				t.Errorf("location %q, want %q", got, tc.want)
 			}

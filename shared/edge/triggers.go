@@ -57,7 +57,8 @@ func Action[A any](name string, do func(context.Context) (A, error)) func(contex
 }
 
 // Invoked answers a direct invocation. What is wrong with its request is part of the answer; what may succeed later is an error.
-func Invoked[Q, A any](malformed *fault.Fault, do func(context.Context, Q) (A, error)) func(context.Context, stdjson.RawMessage) (any, error) {
+func Invoked[Q, A any](malformed *fault.Fault, do func(context.Context, Q) (A, error),
+) func(context.Context, stdjson.RawMessage) (any, error) {
 	return func(ctx context.Context, raw stdjson.RawMessage) (any, error) {
 		var req Q
 		if stdjson.Unmarshal(raw, &req) != nil {

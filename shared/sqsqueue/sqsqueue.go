@@ -1,4 +1,5 @@
-// Package sqsqueue sends to the queues of SQS. It receives nothing: what a function receives is a trigger, which package edge reads.
+// Package sqsqueue sends to the queues of SQS. It receives nothing: what a function receives is a trigger, which package edge
+// reads.
 package sqsqueue
 
 import (
