@@ -25,6 +25,7 @@ import (
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
+	"github.com/supportvault/supportvault/shared/pause"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/strictjson"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -543,12 +544,8 @@ func (d *desk) transact(ctx context.Context, writes []types.TransactWriteItem, m
 		case !slices.Contains(codes, "TransactionConflict") || try == conflicts:
 			return edge.ErrUnavailable.Because(err)
 		}
-		pause := time.NewTimer(time.Duration(try) * 20 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return ctx.Err()
-		case <-pause.C:
+		if err := pause.For(ctx, time.Duration(try)*20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/pause"
 )
 
 // Tables are the physical names of the tables.
@@ -243,14 +244,7 @@ func (s *Store) Query(ctx context.Context, in *dynamodb.QueryInput, each func(at
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(min(d, 5*time.Second))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return pause.For(ctx, min(d, 5*time.Second))
 }
 
 // IsConditionFailed says whether a conditional write found its condition false.

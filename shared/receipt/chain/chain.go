@@ -15,6 +15,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/lazyregexp"
+	"github.com/supportvault/supportvault/shared/pause"
 	"github.com/supportvault/supportvault/shared/receipt"
 )
 
@@ -220,14 +221,7 @@ func sleep(ctx context.Context, try int) error {
 	if try == 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(min(5*time.Millisecond<<min(try, 10), 250*time.Millisecond))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return pause.For(ctx, min(5*time.Millisecond<<min(try, 10), 250*time.Millisecond))
 }
 
 // Attest signs that a chain is as it is, now: whoever reads the head then knows that nothing was left out up to this moment.
