@@ -168,11 +168,7 @@ func (d *desk) told(ctx context.Context, status int, answer any, news letter.New
 
 // restore brings a record back that waits for its destruction.
 func (d *desk) restore(ctx context.Context) (int, any, error) {
-	var in Undo
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}

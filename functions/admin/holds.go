@@ -271,13 +271,7 @@ func (d *desk) matches(ctx context.Context, f retention.InForce, id string, now 
 // releaseHold releases a hold; where the account asks for two administrators, the first asks and the second agrees. What was
 // kept by it alone goes with the next purge.
 func (d *desk) releaseHold(ctx context.Context) (int, any, error) {
-	var in struct {
-		Reason string `json:"reason"`
-	}
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -409,19 +409,21 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	}, undo, now, reason)
 }
 
-// Undo says why a change is undone.
-type Undo struct {
-	Reason string `json:"reason"`
+// reason reads a body that says why, and nothing else.
+func (d *desk) reason() (string, error) {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := d.strict(&in); err != nil {
+		return "", err
+	}
+	return reasonOf(in.Reason)
 }
 
 // undoPolicy makes the policy before the last change the one in force again, as one more version. An undoing cannot be
 // undone: what it brought back is wanted by somebody, and can be hidden again by a change with its preview.
 func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
-	var in Undo
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}
