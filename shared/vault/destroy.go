@@ -127,14 +127,9 @@ type Range struct {
 	Page        int32
 }
 
-// Before is the bound below which lies what happened before an instant.
-func Before(at time.Time) string { return Position(at, "", 0)[:13] }
-
-// Places hands out the places of a range of the index with their positions until the function answers false. The index
-// follows the table within moments: what counts must be read from the row.
-func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (bool, error)) error {
+func (in Range) query(table string) *dynamodb.QueryInput {
 	query := &dynamodb.QueryInput{
-		TableName: &s.Tables.Keys, IndexName: aws.String(Listing), ScanIndexForward: aws.Bool(!in.NewestFirst),
+		TableName: &table, IndexName: aws.String(Listing), ScanIndexForward: aws.Bool(!in.NewestFirst),
 		KeyConditionExpression:    aws.String("listing = :listing"),
 		ExpressionAttributeValues: attr.Item{":listing": attr.S(in.Listing)},
 	}
@@ -146,7 +141,16 @@ func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (
 		query.ExpressionAttributeNames = map[string]string{"#position": "position"}
 		query.ExpressionAttributeValues[":below"] = attr.S(in.Below)
 	}
-	return s.Query(ctx, query, func(item attr.Item) (bool, error) {
+	return query
+}
+
+// Before is the bound below which lies what happened before an instant.
+func Before(at time.Time) string { return Position(at, "", 0)[:13] }
+
+// Places hands out the places of a range of the index with their positions until the function answers false. The index
+// follows the table within moments: what counts must be read from the row.
+func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (bool, error)) error {
+	return s.Query(ctx, in.query(s.Tables.Keys), func(item attr.Item) (bool, error) {
 		position := attr.GetS(item, "position")
 		place, err := ParsePosition(position)
 		if err != nil {
