@@ -510,7 +510,7 @@ func (w *world) consume(q *sqsQueue, f *fleet, by *gauge, timeout time.Duration,
 
 func (w *world) sweep() {
 	for !w.over() {
-		invoke(w, &w.settling, &gauge{}, settleTimeout, 0, func(ctx context.Context, _ int) (settle.Swept, error) {
+		invoke(w, &w.settling, &gauge{}, settleTimeout, 0, func(ctx context.Context, _ int) (vault.Swept, error) {
 			return w.settle.Sweep(ctx)
 		})
 		_ = w.sleep(context.Background(), time.Minute)

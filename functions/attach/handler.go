@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -69,25 +67,8 @@ func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSE
 	}), nil
 }
 
-// Swept is what a sweep found.
-type Swept struct {
-	Due int `json:"due"`
-}
-
 // Sweep sends to the queue what is due, of every account. Where there is nothing, an account costs a read unit.
-func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
-	var failures []error
-	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
-		n, err := h.sweep(ctx, account)
-		swept.Due += n
-		if err != nil {
-			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
-		}
-		return true, nil
-	})
-	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
-	return swept, errors.Join(append(failures, err)...)
-}
+func (h *Handler) Sweep(ctx context.Context) (vault.Swept, error) { return h.Store.Sweep(ctx, h.sweep) }
 
 func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) {
 	var due []vault.FileReference

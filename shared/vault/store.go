@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -258,4 +259,25 @@ func (s *Store) Accounts(ctx context.Context, each func(id string) (bool, error)
 	return s.Query(ctx, attr.Partition(s.Tables.Control, account.ListPartition), func(item attr.Item) (bool, error) {
 		return each(attr.GetS(item, "sk"))
 	})
+}
+
+// Swept is what a sweep found.
+type Swept struct {
+	Due int `json:"due"`
+}
+
+// Sweep looks at every account for what is due, of which it is told how much. Where one account fails, the others have their turn
+// all the same.
+func (s *Store) Sweep(ctx context.Context, look func(ctx context.Context, account string) (due int, err error)) (swept Swept, err error) {
+	var failures []error
+	err = s.Accounts(ctx, func(account string) (bool, error) {
+		n, err := look(ctx, account)
+		swept.Due += n
+		if err != nil {
+			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
+		}
+		return true, nil
+	})
+	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
+	return swept, errors.Join(append(failures, err)...)
 }
