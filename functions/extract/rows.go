@@ -14,6 +14,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -73,7 +74,7 @@ func (r *run) days(ctx context.Context, out *set, at *cursor) error {
 		if p.at.Part != at.Part {
 			r.passed(at.Kind, r.partsBefore(at.Kind, p.at.Part))
 			at.Part = p.at.Part
-			if out.bytes() >= r.FileLimit || out.bytes() > 0 && r.short(ctx) {
+			if out.bytes() >= r.FileLimit || out.bytes() > 0 && edge.Late(ctx, r.Reserve) {
 				return errTurn // and go on with this cohort
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/supportvault/supportvault/shared/audit"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/retention"
@@ -125,7 +126,7 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 		return r.job, err
 	}
 	for begun := false; r.job.Work.Cursor.Kind != ""; begun = true {
-		if begun && r.short(ctx) {
+		if begun && edge.Late(ctx, r.Reserve) {
 			r.job.BusyUntil = h.Store.Now()
 			return r.job, h.jobs().Update(ctx, r.job)
 		}
@@ -138,12 +139,6 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 		}
 	}
 	return r.job, r.finish(ctx)
-}
-
-// short says whether there is too little time left to go on.
-func (r *run) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < r.Reserve
 }
 
 // files writes the next files: all of a kind, or a part of one. Only when they are finished the job is any further.

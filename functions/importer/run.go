@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/history"
 	"github.com/supportvault/supportvault/shared/intake"
@@ -54,7 +55,7 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 			return j, err
 		}
 		for len(lines) > 0 {
-			if begun && h.short(ctx) {
+			if begun && edge.Late(ctx, h.Reserve) {
 				j.BusyUntil = h.Store.Now()
 				return j, h.jobs().Update(ctx, j)
 			}
@@ -71,12 +72,6 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 			}
 		}
 	}
-}
-
-// short says whether there is too little time left to go on.
-func (h *Handler) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < h.Reserve
 }
 
 // line is one line of a file: its text without its end, and where the next begins. Of one that is too long, the text is nil and

@@ -132,7 +132,7 @@ func (d *desk) sendDigest(ctx context.Context, taken *mailbox.Taken, to mailbox.
 	}
 	var failures []error
 	for _, p := range split(filed) {
-		if late(ctx, reservePart) {
+		if edge.Late(ctx, reservePart) {
 			return len(failures) == 0, errors.Join(failures...)
 		}
 		if err := d.sendPart(ctx, taken.Digest, to, p); err != nil {

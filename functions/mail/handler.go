@@ -224,7 +224,7 @@ func eachOf(ctx context.Context, accounts []string, what string, does func(conte
 	left := 0
 	// None of them returns an error, which would end the others.
 	_ = together(within, len(accounts), func(within context.Context, i int) error {
-		over := late(ctx, reserveOne)
+		over := edge.Late(ctx, reserveOne)
 		var err error
 		if !over {
 			err = does(within, accounts[i])

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -206,6 +207,12 @@ func one(ctx context.Context, m events.SQSMessage, handle func(context.Context, 
 		}
 	}()
 	return handle(ctx, m)
+}
+
+// Late says whether less time than a reserve is left to an invocation.
+func Late(ctx context.Context, reserve time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < reserve
 }
 
 // Run builds a handler and serves it; a mistake in the configuration ends the process with all that is wrong.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -321,6 +322,14 @@ func TestQueueReportsNothingOfWhatWentWell(t *testing.T) {
 	res := edge.Queue(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "a"}}}, func(context.Context, events.SQSMessage) error { return nil })
 	if b, err := json.Marshal(res); string(b) != `{"batchItemFailures":[]}` || err != nil || log.Len() != 0 {
 		t.Errorf("report %s, %v, log %s", b, err, log)
+	}
+}
+
+func TestLate(t *testing.T) {
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if edge.Late(t.Context(), time.Hour) || edge.Late(soon, time.Second) || !edge.Late(soon, time.Hour) {
+		t.Error("it is late when there is time, or not when there is none")
 	}
 }
 
