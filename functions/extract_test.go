@@ -41,7 +41,7 @@ func (r *road) extractOver(config extract.Config, bucket *vaulttest.Bucket) *ext
 	return extract.New(config, extract.Deps{
 		Store: r.Store, Files: putter{bucket}, Queue: extractQueue{r.queues},
 		Ledger: &ledger.Ledger{DB: r.DB, Table: r.Tables.Control, Now: r.Clock.Now},
-		Audit:  func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, r.DB, r.Tables.Control, e) },
+		Audit:  audit.Writer(r.DB, r.Tables.Control),
 	})
 }
 

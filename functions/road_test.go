@@ -132,7 +132,7 @@ func newRoad(t testing.TB) *road {
 // roadOver is every function over a vault.
 func roadOver(v *vaulttest.Vault) *road {
 	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
-	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
+	write := audit.Writer(v.DB, v.Tables.Control)
 	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues, Health: r.counter()})
 	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues, Purge: purgeQueue{r.queues}})
 	r.web, r.staged = &web{}, &staging{types: map[string]string{}, bucket: vaulttest.NewBucket()}

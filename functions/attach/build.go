@@ -28,7 +28,7 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	bucket := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
+	bucket := vault.NewS3(cfg)
 	return New(Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket), Fetch: guard.New(guard.Options{}),
 		Uploads: staging{bucket, s3.NewPresignClient(bucket), config.StagingBucket},

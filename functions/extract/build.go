@@ -28,12 +28,10 @@ func Build() (*Handler, error) {
 	store := vault.Connect(cfg, config.Tables, config.ObjectsBucket)
 	return New(config, Deps{
 		Store:  store,
-		Files:  NewBucket(s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() }), config.ExportsBucket),
+		Files:  NewBucket(vault.NewS3(cfg), config.ExportsBucket),
 		Queue:  sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: config.QueueURL},
 		Ledger: &ledger.Ledger{DB: store.DB, Table: config.Tables.Control, Now: store.Now},
-		Audit: func(ctx context.Context, e audit.Entry) error {
-			return audit.Write(ctx, store.DB, config.Tables.Control, e)
-		},
+		Audit:  audit.Writer(store.DB, config.Tables.Control),
 	}), nil
 }
 

@@ -29,12 +29,10 @@ func Build() (*Handler, error) {
 	store, client := vault.Connect(cfg, config.Tables, config.ObjectsBucket), sqs.NewFromConfig(cfg)
 	return New(config, Deps{
 		Store:    store,
-		Files:    NewBucket(s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() }), config.StagingBucket),
+		Files:    NewBucket(vault.NewS3(cfg), config.StagingBucket),
 		Queue:    sqsqueue.Queue{Client: client, URL: config.QueueURL},
 		Settling: intake.SettleQueue{Queue: sqsqueue.Queue{Client: client, URL: config.SettleQueue}, Delay: config.SettleDelay},
-		Audit: func(ctx context.Context, e audit.Entry) error {
-			return audit.Write(ctx, store.DB, config.Tables.Control, e)
-		},
+		Audit:    audit.Writer(store.DB, config.Tables.Control),
 	}), nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
@@ -58,7 +57,7 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
+	objects := vault.NewS3(cfg)
 	db := dynamodb.NewFromConfig(cfg)
 	return New(Deps{
 		Floor: retention.FloorOf(env["STAGE"]), Stage: env["STAGE"], Pace: pace,

@@ -62,9 +62,7 @@ func Build() (*Handler, error) {
 	}
 	tables := vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}
 	store := vault.Connect(awsenv.Config(), tables, env["OBJECTS_BUCKET"])
-	return New(Deps{Store: store, Audit: func(ctx context.Context, e audit.Entry) error {
-		return audit.Write(ctx, store.DB, tables.Control, e)
-	}}), nil
+	return New(Deps{Store: store, Audit: audit.Writer(store.DB, tables.Control)}), nil
 }
 
 // Handle reads the request.

@@ -47,6 +47,11 @@ func Write(ctx context.Context, db *dynamodb.Client, table string, e Entry) erro
 	return nil
 }
 
+// Writer is Write into a table.
+func Writer(db *dynamodb.Client, table string) func(context.Context, Entry) error {
+	return func(ctx context.Context, e Entry) error { return Write(ctx, db, table, e) }
+}
+
 // Read hands out an account's entries in the order in which they were written, those of the days of both instants too. A day
 // costs a query even where nobody read anything.
 func Read(ctx context.Context, db *dynamodb.Client, table, account string, from, to time.Time, each func(Entry) error) error {
