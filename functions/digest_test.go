@@ -186,7 +186,7 @@ func TestADigestOfManyIsSplit(t *testing.T) {
 		t.Errorf("%d messages in the ledger", got)
 	}
 	// Everything that ever was in the queue comes again, long after.
-	if err := p.Send(t.Context(), slices.Clone(p.queued)); err != nil {
+	if err := p.SendAll(t.Context(), slices.Clone(p.queued)); err != nil {
 		t.Fatal(err)
 	}
 	p.deliver(t)
@@ -292,7 +292,7 @@ func TestStoreWhatIsLateGoesIntoTheNextDigest(t *testing.T) {
 	late := p.waiting
 	p.waiting = nil
 	p.Clock.Set(noon.Add(time.Hour + mailbox.Late + time.Second))
-	if err := p.Send(t.Context(), append(slices.Clone(late), p.queued[0])); err != nil { // and the first once more
+	if err := p.SendAll(t.Context(), append(slices.Clone(late), p.queued[0])); err != nil { // and the first once more
 		t.Fatal(err)
 	}
 	p.deliver(t)
@@ -691,4 +691,4 @@ func TestStoreARunOfTheDigestsMayEndAnywhere(t *testing.T) {
 
 type queueOf func(bodies []string)
 
-func (q queueOf) Send(_ context.Context, bodies []string) error { q(bodies); return nil }
+func (q queueOf) SendAll(_ context.Context, bodies []string) error { q(bodies); return nil }

@@ -203,7 +203,7 @@ func (r *road) extracting(t testing.TB) *extract.Handler {
 	return extract.New(extract.Config{ExportsBucket: "exports"}, extract.Deps{
 		Store: r.Store, Files: sink(t), Queue: extractQueue{r.queues},
 		Ledger: &ledger.Ledger{DB: r.DB, Table: r.Tables.Control, Now: r.Clock.Now},
-		Audit:  func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, r.DB, r.Tables.Control, e) },
+		Audit:  audit.Writer(r.DB, r.Tables.Control),
 	})
 }
 

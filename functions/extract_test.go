@@ -26,6 +26,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/retention"
@@ -40,7 +41,7 @@ func (r *road) extractOver(config extract.Config, bucket *vaulttest.Bucket) *ext
 	return extract.New(config, extract.Deps{
 		Store: r.Store, Files: putter{bucket}, Queue: extractQueue{r.queues},
 		Ledger: &ledger.Ledger{DB: r.DB, Table: r.Tables.Control, Now: r.Clock.Now},
-		Audit:  func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, r.DB, r.Tables.Control, e) },
+		Audit:  audit.Writer(r.DB, r.Tables.Control),
 	})
 }
 
@@ -264,7 +265,10 @@ func TestStoreExtractJob(t *testing.T) {
 	if location := res.Headers["location"]; location != "/v1/accounts/demo/extracts/"+j.ID {
 		t.Errorf("it is said to be at %q", location)
 	}
-	want := extract.Job{ID: j.ID, Status: extract.Running, CreatedAt: conversation.At(noon), ExpiresAt: conversation.At(noon.AddDate(0, 0, 1)), Files: []extract.File{}}
+	want := extract.Job{
+		View:  jobs.View{ID: j.ID, Status: jobs.Running, CreatedAt: conversation.At(noon), ExpiresAt: conversation.At(noon.AddDate(0, 0, 1))},
+		Files: []extract.File{},
+	}
 	if diff := cmp.Diff(want, j); diff != "" {
 		t.Errorf("begun (-want +got):\n%s", diff)
 	}
@@ -280,7 +284,7 @@ func TestStoreExtractJob(t *testing.T) {
 		t.Errorf("it took %d messages", n)
 	}
 	j = r.job(t, a, "GET", j.ID, 200)
-	if j.Status != extract.Complete || j.Progress != 1 || j.Records != 6 || !j.ExpiresAt.Equal(noon.AddDate(0, 0, 1)) || j.Reason != "" {
+	if j.Status != jobs.Complete || j.Progress != 1 || j.Records != 6 || !j.ExpiresAt.Equal(noon.AddDate(0, 0, 1)) || j.Reason != "" {
 		t.Fatalf("complete: %+v", j)
 	}
 	if got := ledgerRow(j.ID); got != "left by token" {
@@ -481,7 +485,7 @@ func TestStoreExtractLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, j := range list.Extracts {
-		if j.Status != extract.Failed || j.Reason != "stalled" {
+		if j.Status != jobs.Failed || j.Reason != "stalled" {
 			t.Errorf("after three hours: %+v", j)
 		}
 	}
@@ -492,11 +496,11 @@ func TestStoreExtractLimit(t *testing.T) {
 	}
 	complete := 0
 	for _, j := range list.Extracts {
-		if j.Status == extract.Complete {
+		if j.Status == jobs.Complete {
 			complete++
 		}
 	}
-	if complete != 4 || r.job(t, a, "GET", last.ID, 200).Status != extract.Complete {
+	if complete != 4 || r.job(t, a, "GET", last.ID, 200).Status != jobs.Complete {
 		t.Errorf("%d of 4 are complete: %+v", complete, list)
 	}
 	r.queues.refuseWith(errors.New("the queue refuses"))
@@ -532,7 +536,7 @@ func TestExtractKilledAtEveryWrite(t *testing.T) {
 			return done, r.filesOf(t, r.S3, a, done)
 		}
 		want, files := play(nil)
-		if want.Status != extract.Complete || want.Records != 6 {
+		if want.Status != jobs.Complete || want.Records != 6 {
 			t.Fatalf("%s: not killed: %+v", name, want)
 		}
 		verified(t, files)
@@ -574,7 +578,7 @@ func TestExtractInManySteps(t *testing.T) {
 	check := func(how string, steps int, id string) {
 		t.Helper()
 		j := r.job(t, a, "GET", id, 200)
-		if j.Status != extract.Complete || steps < 9 {
+		if j.Status != jobs.Complete || steps < 9 {
 			t.Fatalf("%s: %d steps, %+v", how, steps, j)
 		}
 		files := r.filesOf(t, r.files, a, j)
@@ -655,7 +659,7 @@ func TestExtractThatFails(t *testing.T) {
 		t.Errorf("a message of what has failed: %v %v", again, err)
 	}
 	r.unharmed()
-	if got := r.job(t, a, "GET", j.ID, 200); got.Status != extract.Failed || got.Reason != "tries_exhausted" || len(got.Files) != 0 {
+	if got := r.job(t, a, "GET", j.ID, 200); got.Status != jobs.Failed || got.Reason != "tries_exhausted" || len(got.Files) != 0 {
 		t.Errorf("%+v", got)
 	}
 
@@ -668,7 +672,7 @@ func TestExtractThatFails(t *testing.T) {
 	}
 	r.unharmed()
 	r.work(t, endless)
-	if got := r.job(t, a, "GET", j.ID, 200); got.Status != extract.Complete || got.Records != 6 {
+	if got := r.job(t, a, "GET", j.ID, 200); got.Status != jobs.Complete || got.Records != 6 {
 		t.Errorf("at the fifth try: %+v", got)
 	}
 
@@ -677,7 +681,7 @@ func TestExtractThatFails(t *testing.T) {
 	if again, err := r.received(context.Background(), r.queues.takeExtracting()[0]); !again || err == nil {
 		t.Errorf("an account without its key: %v %v", again, err)
 	}
-	if got := r.job(t, a, "GET", j.ID, 200); got.Status != extract.Failed || got.Reason != "account_unknown" {
+	if got := r.job(t, a, "GET", j.ID, 200); got.Status != jobs.Failed || got.Reason != "account_unknown" {
 		t.Errorf("an account without its key: %+v", got)
 	}
 	for name, body := range map[string]string{
@@ -715,7 +719,7 @@ func TestExtractIsWorkedOnByOne(t *testing.T) {
 	if err := c.end("first"); err != nil || again {
 		t.Errorf("the first: %v %v", again, err)
 	}
-	if got := r.job(t, a, "GET", j.ID, 200); got.Status != extract.Complete || got.Records != 6 {
+	if got := r.job(t, a, "GET", j.ID, 200); got.Status != jobs.Complete || got.Records != 6 {
 		t.Errorf("%+v", got)
 	}
 }

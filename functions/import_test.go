@@ -20,6 +20,7 @@ import (
 	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/functions/importer"
 	"github.com/supportvault/supportvault/shared/history"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
@@ -252,7 +253,7 @@ func TestImportOfAnExtract(t *testing.T) {
 			}
 
 			j := r.imported(t, to.Account, file)
-			if j.Status != importer.Complete || j.Lines != len(want) || j.Accepted != len(want) || j.Duplicates+j.PassedOver+j.Refused != 0 || j.Progress != 1 {
+			if j.Status != jobs.Complete || j.Lines != len(want) || j.Accepted != len(want) || j.Duplicates+j.PassedOver+j.Refused != 0 || j.Progress != 1 {
 				t.Fatalf("imported: %+v, of %d lines", j, len(want))
 			}
 			r.settleAll(t)
@@ -378,7 +379,7 @@ func TestImportOfBadLines(t *testing.T) {
 	if diff := cmp.Diff(want, j.Refusals); diff != "" || j.Refused != 6 {
 		t.Errorf("refusals (-want +got):\n%s", diff)
 	}
-	if j.Status != importer.Complete || j.Lines != 12 || j.Accepted != 2 || j.Duplicates != 1 || j.PassedOver != 3 {
+	if j.Status != jobs.Complete || j.Lines != 12 || j.Accepted != 2 || j.Duplicates != 1 || j.PassedOver != 3 {
 		t.Errorf("imported: %+v", j)
 	}
 	var many strings.Builder
@@ -429,7 +430,7 @@ func TestImportInterrupted(t *testing.T) {
 			r.unharmed()
 			r.Clock.Advance(16 * time.Minute)
 			r.workImports(t)
-			if now := r.importing(t, importer.Request{Account: "empty", Action: "status", ID: j.ID}); now.Status != importer.Complete || now.Refused != 0 {
+			if now := r.importing(t, importer.Request{Account: "empty", Action: "status", ID: j.ID}); now.Status != jobs.Complete || now.Refused != 0 {
 				t.Fatalf("killed at write %d (after: %v): %+v", at, after, now)
 			}
 			r.settleAll(t)
@@ -472,7 +473,7 @@ func TestImportGoesOn(t *testing.T) {
 		}
 		progress = j.Progress
 		want := "import_running"
-		if j.Status == importer.Complete {
+		if j.Status == jobs.Complete {
 			want = "import_started"
 			waits.ID = j.ID
 		}
@@ -481,7 +482,7 @@ func TestImportGoesOn(t *testing.T) {
 			t.Errorf("another start after message %d: %s %v, want %s", n, b, err, want)
 		}
 	}
-	if j.Status != importer.Complete || len(r.queues.importing) != 0 || len(r.queues.sent) != 0 {
+	if j.Status != jobs.Complete || len(r.queues.importing) != 0 || len(r.queues.sent) != 0 {
 		t.Errorf("at the end: %+v, %d messages, %d to settle", j, len(r.queues.importing), len(r.queues.sent))
 	}
 }
@@ -498,7 +499,7 @@ func TestImportOfAnotherFile(t *testing.T) {
 			}
 		}
 		r.workImports(t)
-		if j = r.importing(t, importer.Request{Account: a.Account, Action: "status", ID: j.ID}); j.Status != importer.Failed || j.Reason != want || j.Lines != 0 {
+		if j = r.importing(t, importer.Request{Account: a.Account, Action: "status", ID: j.ID}); j.Status != jobs.Failed || j.Reason != want || j.Lines != 0 {
 			t.Errorf("%+v, want %s", j, want)
 		}
 	}
@@ -517,7 +518,7 @@ func TestImportGoesOnAfterAFailure(t *testing.T) {
 		r.fail(at, false, everything, false)
 		r.workImports(t)
 		r.unharmed()
-		if j = r.importing(t, importer.Request{Account: "empty", Action: "status", ID: j.ID}); j.Status != importer.Complete || j.Refused != 0 || len(j.Refusals) != 0 {
+		if j = r.importing(t, importer.Request{Account: "empty", Action: "status", ID: j.ID}); j.Status != jobs.Complete || j.Refused != 0 || len(j.Refusals) != 0 {
 			t.Fatalf("request %d failed: %+v", at, j)
 		}
 		if diff := cmp.Diff(comparable(t, file), comparable(t, r.historyOf(t, "empty"))); diff != "" {

@@ -500,7 +500,7 @@ func TestStoreNoPlaintextOfMail(t *testing.T) {
 	}
 	for _, m := range all {
 		p.Clock.Advance(time.Second)
-		if err := p.Send(t.Context(), []string{reports("bounce", "Permanent", m, p.Clock.Now())}); err != nil {
+		if err := p.SendAll(t.Context(), []string{reports("bounce", "Permanent", m, p.Clock.Now())}); err != nil {
 			t.Fatal(err)
 		}
 	}

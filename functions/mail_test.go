@@ -65,7 +65,7 @@ func postOver(r *road) *post {
 // mailPurge is the queue of purge as mail reaches it.
 type mailPurge struct{ *queues }
 
-func (q mailPurge) Send(_ context.Context, bodies []string) error {
+func (q mailPurge) SendAll(_ context.Context, bodies []string) error {
 	return q.locked(func() {
 		for _, body := range bodies {
 			ref, err := vault.ParseReference(body)
@@ -77,8 +77,8 @@ func (q mailPurge) Send(_ context.Context, bodies []string) error {
 	})
 }
 
-// Send puts into the mail queue.
-func (p *post) Send(_ context.Context, bodies []string) error {
+// SendAll puts into the mail queue.
+func (p *post) SendAll(_ context.Context, bodies []string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting, p.queued = append(p.waiting, bodies...), append(p.queued, bodies...)
@@ -210,7 +210,7 @@ func (p *post) hear(t testing.TB) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Send(context.Background(), []string{string(body)}); err != nil {
+		if err := p.SendAll(context.Background(), []string{string(body)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -427,7 +427,7 @@ func TestStoreASettledChatIsMailedOnce(t *testing.T) {
 	t.Run("the same event again sends nothing", func(t *testing.T) {
 		for range 3 {
 			p.Clock.Advance(time.Hour)
-			if err := p.Send(t.Context(), p.queued); err != nil {
+			if err := p.SendAll(t.Context(), p.queued); err != nil {
 				t.Fatal(err)
 			}
 			p.deliver(t)
@@ -853,7 +853,7 @@ func TestStoreWhatComesBackSuppresses(t *testing.T) {
 					t.Fatalf("%d messages", len(all))
 				}
 				for range 2 { // SES may say so twice
-					if err := p.Send(t.Context(), []string{reports(tc.event, tc.kind, all[0], p.Clock.Now())}); err != nil {
+					if err := p.SendAll(t.Context(), []string{reports(tc.event, tc.kind, all[0], p.Clock.Now())}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -932,7 +932,7 @@ func TestStoreWhatComesBackLate(t *testing.T) {
 	all := p.taken()
 	p.keep(t, "demo", map[retention.Kind]retention.Period{retention.Chat: {Days: 1}})
 	p.Clock.Advance(72 * time.Hour)
-	if err := p.Send(t.Context(), []string{reports("bounce", "Permanent", all[0], p.Clock.Now())}); err != nil {
+	if err := p.SendAll(t.Context(), []string{reports("bounce", "Permanent", all[0], p.Clock.Now())}); err != nil {
 		t.Fatal(err)
 	}
 	p.deliver(t)
@@ -962,7 +962,7 @@ func TestStoreReportsOfOthersArePassedOver(t *testing.T) {
 		"of an account that cannot be": strings.Replace(reports("bounce", "Permanent", good, noon), `["demo"]`, `["demo#mail"]`, 1),
 		"of another event":             reports("open", "Permanent", good, noon),
 	} {
-		if err := p.Send(t.Context(), []string{body}); err != nil {
+		if err := p.SendAll(t.Context(), []string{body}); err != nil {
 			t.Fatal(err)
 		}
 		p.once(t.Context(), t)

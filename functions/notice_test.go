@@ -95,7 +95,7 @@ func TestStoreNoticeOfAPolicyAndOfItsUndoing(t *testing.T) {
 	}
 
 	// The same message, and the schedule, send nothing again.
-	if err := p.Send(t.Context(), p.queued); err != nil {
+	if err := p.SendAll(t.Context(), p.queued); err != nil {
 		t.Fatal(err)
 	}
 	p.deliver(t)
@@ -214,7 +214,7 @@ func TestStoreNoticeKilled(t *testing.T) {
 // lost is a queue that takes nothing.
 type lost struct{}
 
-func (lost) Send(context.Context, []string) error { return errKilled }
+func (lost) SendAll(context.Context, []string) error { return errKilled }
 
 // Whoever ends before or after any request of admin: the policy and its notice are both there, or neither.
 func TestStoreNoticeComesWithItsPolicy(t *testing.T) {
@@ -401,7 +401,7 @@ func TestStoreNoticeToASuppressedAddress(t *testing.T) {
 	gone := all[slices.IndexFunc(all, func(m sent) bool { return m.to == both[0] })]
 	report := fmt.Sprintf(`{"report":{"event":"bounce","type":"Permanent","subtype":"General","account":["demo"],"copy":[%q],"message":"m1","at":%q}}`,
 		gone.tag, stamp(p.Clock.Now()))
-	if err := p.Send(t.Context(), []string{report}); err != nil {
+	if err := p.SendAll(t.Context(), []string{report}); err != nil {
 		t.Fatal(err)
 	}
 	p.deliver(t)
@@ -458,7 +458,7 @@ func TestStoreNoticeOpensInItsRowOnly(t *testing.T) {
 	row["sk"] = attr.S(mailbox.NewNoticeID(p.Clock.Now()))
 	p.Restore(t, p.Tables.Control, []attr.Item{row})
 	body := fmt.Sprintf(`{"notice":{"account":"demo","id":%q}}`, attr.GetS(row, "sk"))
-	if err := p.Send(t.Context(), []string{body, `{"notice":{"account":"demo","id":"../list"}}`, `{"notice":{"account":"nobody","id":"x"}}`}); err != nil {
+	if err := p.SendAll(t.Context(), []string{body, `{"notice":{"account":"demo","id":"../list"}}`, `{"notice":{"account":"nobody","id":"x"}}`}); err != nil {
 		t.Fatal(err)
 	}
 	if failed := p.once(t.Context(), t); failed != 1 {

@@ -132,7 +132,7 @@ func newRoad(t testing.TB) *road {
 // roadOver is every function over a vault.
 func roadOver(v *vaulttest.Vault) *road {
 	r := &road{Vault: v, queues: &queues{}, files: vaulttest.NewBucket()}
-	write := func(ctx context.Context, e audit.Entry) error { return audit.Write(ctx, v.DB, v.Tables.Control, e) }
+	write := audit.Writer(v.DB, v.Tables.Control)
 	r.ingest = ingest.New(ingest.Config{}, ingest.Deps{Store: v.Store, Queue: r.queues, Health: r.counter()})
 	r.settle = settle.New(settle.Deps{Store: v.Store, Queue: r.queues, Bus: r.queues, Purge: purgeQueue{r.queues}})
 	r.web, r.staged = &web{}, &staging{types: map[string]string{}, bucket: vaulttest.NewBucket()}
@@ -210,7 +210,7 @@ func (q purgeQueue) Send(_ context.Context, rs []vault.Reference) error {
 // noticeQueue is the mail queue among the queues, of which only notices are put by a function.
 type noticeQueue struct{ *queues }
 
-func (q noticeQueue) Send(_ context.Context, bodies []string) error {
+func (q noticeQueue) SendAll(_ context.Context, bodies []string) error {
 	return q.locked(func() { q.noticed = append(q.noticed, bodies...) })
 }
 

@@ -29,7 +29,9 @@ import (
 	"github.com/supportvault/supportvault/functions/ingest"
 	"github.com/supportvault/supportvault/functions/settle"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/pack"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
@@ -160,7 +162,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.accounts = append(w.accounts, w.account(t, admin.Request{Account: name}))
 	}
 	w.ingest = ingest.New(ingest.Config{}, ingest.Deps{
-		Store: w.Store, Queue: ingest.Queues{Client: w, Ingest: "ingest", Settling: "settle", Delay: settleDelay}, Health: w.counter(),
+		Store: w.Store, Health: w.counter(), Queue: ingest.Queues{
+			Ingest:      sqsqueue.Queue{Client: w, URL: "ingest"},
+			SettleQueue: intake.SettleQueue{Queue: sqsqueue.Queue{Client: w, URL: "settle"}, Delay: settleDelay},
+		},
 	})
 	w.settle = settle.New(settle.Deps{Store: w.Store, Queue: w, Bus: w, Purge: w})
 	return w
@@ -505,7 +510,7 @@ func (w *world) consume(q *sqsQueue, f *fleet, by *gauge, timeout time.Duration,
 
 func (w *world) sweep() {
 	for !w.over() {
-		invoke(w, &w.settling, &gauge{}, settleTimeout, 0, func(ctx context.Context, _ int) (settle.Swept, error) {
+		invoke(w, &w.settling, &gauge{}, settleTimeout, 0, func(ctx context.Context, _ int) (vault.Swept, error) {
 			return w.settle.Sweep(ctx)
 		})
 		_ = w.sleep(context.Background(), time.Minute)

@@ -51,11 +51,7 @@ func (d *desk) reopen(ctx context.Context) (int, any, error) {
 }
 
 func (d *desk) closing(ctx context.Context, action string, kind letter.NewsKind, already error, at func(time.Time) time.Time) (int, any, error) {
-	var in Undo
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/supportvault/supportvault/shared/account"
@@ -62,10 +61,7 @@ func (d *desk) destructions(ctx context.Context) (int, any, error) {
 		return 0, nil, err
 	}
 	answer := Destructions{[]Destruction{}}
-	err := d.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &d.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HandPartition(d.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
+	err := d.Store.Query(ctx, attr.Partition(d.Store.Tables.Control, account.HandPartition(d.ses.Account)), func(item attr.Item) (bool, error) {
 		id := attr.GetS(item, "sk")
 		reason, err := d.ses.Key.Unwrap(handPlace(d.ses.Account, id), attr.GetB(item, "reasonSealed"))
 		if err != nil {
@@ -172,11 +168,7 @@ func (d *desk) told(ctx context.Context, status int, answer any, news letter.New
 
 // restore brings a record back that waits for its destruction.
 func (d *desk) restore(ctx context.Context) (int, any, error) {
-	var in Undo
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -28,6 +27,7 @@ import (
 	"github.com/supportvault/supportvault/shared/minimise"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -86,7 +86,7 @@ func Build() (*Handler, error) {
 		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
 		Notice: time.Duration(notice.Days)*24*time.Hour + time.Duration(notice.Minutes)*time.Minute,
-		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsQueue{sqs.NewFromConfig(cfg), env["MAIL_QUEUE_URL"]},
+		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: env["MAIL_QUEUE_URL"]},
 	}), nil
 }
 
@@ -134,19 +134,9 @@ type Rotated struct {
 	PreviousValidUntil time.Time `json:"previousValidUntil"`
 }
 
-// Handle tells the two triggers apart: what comes from API Gateway has a route.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var of struct {
-		RouteKey string `json:"routeKey"`
-	}
-	if json.Unmarshal(raw, &of) != nil || of.RouteKey == "" {
-		return h.Invoked(ctx, raw)
-	}
-	var req events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return nil, errors.New("not a request of the HTTP API")
-	}
-	return h.HTTP(ctx, req)
+	return edge.Triggers{HTTP: h.HTTP, Otherwise: h.Invoked}.Handle(ctx, raw)
 }
 
 // Invoked answers one request of the operator; what is wrong with it is part of the answer.

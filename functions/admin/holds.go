@@ -115,10 +115,7 @@ func (d *desk) holds(ctx context.Context) (int, any, error) {
 		return 0, nil, err
 	}
 	answer := Holds{[]Hold{}}
-	err := d.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &d.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HoldPartition(d.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
+	err := d.Store.Query(ctx, attr.Partition(d.Store.Tables.Control, account.HoldPartition(d.ses.Account)), func(item attr.Item) (bool, error) {
 		h, err := d.readHold(item)
 		answer.Holds = append(answer.Holds, h)
 		return true, err
@@ -274,13 +271,7 @@ func (d *desk) matches(ctx context.Context, f retention.InForce, id string, now 
 // releaseHold releases a hold; where the account asks for two administrators, the first asks and the second agrees. What was
 // kept by it alone goes with the next purge.
 func (d *desk) releaseHold(ctx context.Context) (int, any, error) {
-	var in struct {
-		Reason string `json:"reason"`
-	}
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,7 +19,6 @@ import (
 
 // The faults of the HTTP API.
 var (
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
 	ErrParameter = fault.New(fault.Invalid, "parameter_invalid",
 		"A parameter is not as it must be: limit is 1 to 100, cursor is the next of an answer, conversation is the id of one.")
 	ErrRoute = fault.New(fault.NotFound, "route_unknown", "There is no such route.")
@@ -31,12 +29,7 @@ const maxBody = 1 << 20
 
 // HTTP answers one request of an account's administrator.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	res := edge.HTTP(ctx, req, h.route)
-	if res.StatusCode == http.StatusNoContent {
-		res.Body = ""
-		delete(res.Headers, "content-type")
-	}
-	return res, nil
+	return edge.HTTP(ctx, req, h.route), nil
 }
 
 // desk is an account opened for one request.
@@ -96,17 +89,13 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if !ok {
 		return 0, nil, ErrRoute
 	}
-	asked, actor := req.PathParameters["account"], ""
-	// API Gateway has asked authorize; a mistake in a route must not let anybody in all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == asked {
-		actor, _ = a.Lambda["token"].(string)
-	}
-	if actor == "" {
-		return 0, nil, ErrForbidden
+	asked, actor, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, err
 	}
 	ses, err := h.Store.Open(ctx, asked, "")
 	if errors.Is(err, vault.ErrNoAccount) {
-		return 0, nil, ErrForbidden
+		return 0, nil, edge.ErrForbidden
 	}
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)

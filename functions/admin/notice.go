@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/go-json-experiment/json"
 
 	"github.com/supportvault/supportvault/shared/edge"
@@ -23,22 +22,8 @@ import (
 )
 
 type queue interface {
-	// Send sends messages to the mail queue.
-	Send(ctx context.Context, bodies []string) error
-}
-
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
-
-func (q sqsQueue) Send(ctx context.Context, bodies []string) error {
-	for _, body := range bodies {
-		if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body}); err != nil {
-			return fmt.Errorf("send to mail queue: %w", err)
-		}
-	}
-	return nil
+	// SendAll sends up to ten messages to the mail queue.
+	SendAll(ctx context.Context, bodies []string) error
 }
 
 // announce makes of news the notice that is written in the transaction that does what it tells. Tell is called after that has
@@ -53,7 +38,7 @@ func (d *desk) announce(ctx context.Context, news letter.News, also ...string,
 	n := mailbox.Notice{ID: mailbox.NewNoticeID(news.At), To: slices.Concat(administrators.Addresses, also), News: news}
 	write, err = d.book.NoticeWrite(n)
 	return write, func(ctx context.Context) {
-		if err := d.Queue.Send(ctx, []string{n.Message(d.ses.Account)}); err != nil {
+		if err := d.Queue.SendAll(ctx, []string{n.Message(d.ses.Account)}); err != nil {
 			slog.WarnContext(ctx, "a notice waits for the schedule", slog.String("cause", edge.Cause(err)))
 		}
 	}, err

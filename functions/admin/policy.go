@@ -25,6 +25,7 @@ import (
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
+	"github.com/supportvault/supportvault/shared/pause"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/strictjson"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -408,19 +409,21 @@ func (d *desk) applyPolicy(ctx context.Context) (int, any, error) {
 	}, undo, now, reason)
 }
 
-// Undo says why a change is undone.
-type Undo struct {
-	Reason string `json:"reason"`
+// reason reads a body that says why, and nothing else.
+func (d *desk) reason() (string, error) {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := d.strict(&in); err != nil {
+		return "", err
+	}
+	return reasonOf(in.Reason)
 }
 
 // undoPolicy makes the policy before the last change the one in force again, as one more version. An undoing cannot be
 // undone: what it brought back is wanted by somebody, and can be hidden again by a change with its preview.
 func (d *desk) undoPolicy(ctx context.Context) (int, any, error) {
-	var in Undo
-	if err := d.strict(&in); err != nil {
-		return 0, nil, err
-	}
-	reason, err := reasonOf(in.Reason)
+	reason, err := d.reason()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -543,12 +546,8 @@ func (d *desk) transact(ctx context.Context, writes []types.TransactWriteItem, m
 		case !slices.Contains(codes, "TransactionConflict") || try == conflicts:
 			return edge.ErrUnavailable.Because(err)
 		}
-		pause := time.NewTimer(time.Duration(try) * 20 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return ctx.Err()
-		case <-pause.C:
+		if err := pause.For(ctx, time.Duration(try)*20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

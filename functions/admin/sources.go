@@ -113,10 +113,7 @@ func (d *desk) source(ctx context.Context) (int, any, error) {
 
 // sourceRows are the rows of the account's sources, in the order of their names.
 func (d *desk) sourceRows(ctx context.Context) (rows []attr.Item, err error) {
-	err = d.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &d.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :source)"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.Partition(d.ses.Account)), ":source": attr.S(account.SourceKey(""))},
-	}, func(row attr.Item) (bool, error) {
+	err = d.Store.Query(ctx, attr.Beginning(d.Store.Tables.Control, account.Partition(d.ses.Account), account.SourceKey("")), func(row attr.Item) (bool, error) {
 		if _, known := source.Lookup(sourceOf(row)); known && account.HasSource(row) {
 			rows = append(rows, row)
 		}

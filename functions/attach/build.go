@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/guard"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -28,10 +28,11 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	bucket := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
+	bucket := vault.NewS3(cfg)
 	return New(Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket), Fetch: guard.New(guard.Options{}),
-		Uploads: staging{bucket, s3.NewPresignClient(bucket), config.StagingBucket}, Queue: sqsQueue{sqs.NewFromConfig(cfg), config.Queue},
+		Uploads: staging{bucket, s3.NewPresignClient(bucket), config.StagingBucket},
+		Queue:   attachQueue{sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: config.Queue}},
 	}), nil
 }
 
@@ -77,22 +78,9 @@ func (b staging) Link(ctx context.Context, key, contentType string, size int64, 
 	return req.URL, headers, nil
 }
 
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
+// attachQueue is the attach queue.
+type attachQueue struct{ sqsqueue.Queue }
 
-func (q sqsQueue) Attach(ctx context.Context, files []vault.FileReference) error {
-	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(files))
-	for i, f := range files {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String())}
-	}
-	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
-	if err != nil {
-		return fmt.Errorf("send to queue: %w", err)
-	}
-	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to queue: %d of %d refused", len(out.Failed), len(entries))
-	}
-	return nil
+func (q attachQueue) Attach(ctx context.Context, files []vault.FileReference) error {
+	return q.SendAll(ctx, sqsqueue.Texts(files))
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -53,33 +51,9 @@ type Handler struct{ Deps }
 // New makes a handler.
 func New(deps Deps) *Handler { return &Handler{deps} }
 
-// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records, the schedule has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action         string          `json:"action"`
-		RequestContext json.RawMessage `json:"requestContext"`
-		Records        json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a request, a batch of the queue nor an action")
-	}
-	switch {
-	case in.RequestContext != nil:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("not a request of the HTTP API")
-		}
-		return h.HTTP(ctx, req)
-	case in.Records != nil:
-		var batch events.SQSEvent
-		if err := json.Unmarshal(raw, &batch); err != nil {
-			return nil, errors.New("not a batch of the queue")
-		}
-		return h.Batch(ctx, batch)
-	case in.Action == "sweep":
-		return h.Sweep(ctx)
-	}
-	return nil, errors.New(`the action must be "sweep"`)
+	return edge.Triggers{HTTP: h.HTTP, Batch: h.Batch, Otherwise: edge.Action("sweep", h.Sweep)}.Handle(ctx, raw)
 }
 
 // Batch gets the files of a batch.
@@ -93,25 +67,8 @@ func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSE
 	}), nil
 }
 
-// Swept is what a sweep found.
-type Swept struct {
-	Due int `json:"due"`
-}
-
 // Sweep sends to the queue what is due, of every account. Where there is nothing, an account costs a read unit.
-func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
-	var failures []error
-	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
-		n, err := h.sweep(ctx, account)
-		swept.Due += n
-		if err != nil {
-			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
-		}
-		return true, nil
-	})
-	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
-	return swept, errors.Join(append(failures, err)...)
-}
+func (h *Handler) Sweep(ctx context.Context) (vault.Swept, error) { return h.Store.Sweep(ctx, h.sweep) }
 
 func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) {
 	var due []vault.FileReference

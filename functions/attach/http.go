@@ -22,10 +22,9 @@ import (
 
 // The faults of uploads.
 var (
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrAccount   = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
-	ErrUpload    = fault.New(fault.Invalid, "upload_invalid", "An upload is announced by its type, a media type such as image/png, and its bytes, 1 to 26214400.")
-	ErrNoFiles   = fault.New(fault.Conflict, "attachments_not_stored", "This account stores no attachments.")
+	ErrAccount = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrUpload  = fault.New(fault.Invalid, "upload_invalid", "An upload is announced by its type, a media type such as image/png, and its bytes, 1 to 26214400.")
+	ErrNoFiles = fault.New(fault.Conflict, "attachments_not_stored", "This account stores no attachments.")
 )
 
 const (
@@ -56,10 +55,9 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 }
 
 func (h *Handler) upload(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	asked := req.PathParameters["account"]
-	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a == nil || a.Lambda["account"] != asked || a.Lambda["token"] == "" || a.Lambda["token"] == nil {
-		return 0, nil, ErrForbidden
+	asked, _, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, err
 	}
 	body, err := edge.Body(req, maxBody)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/ledger"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -27,12 +28,10 @@ func Build() (*Handler, error) {
 	store := vault.Connect(cfg, config.Tables, config.ObjectsBucket)
 	return New(config, Deps{
 		Store:  store,
-		Files:  NewBucket(s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() }), config.ExportsBucket),
-		Queue:  sqsQueue{sqs.NewFromConfig(cfg), config.QueueURL},
+		Files:  NewBucket(vault.NewS3(cfg), config.ExportsBucket),
+		Queue:  sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: config.QueueURL},
 		Ledger: &ledger.Ledger{DB: store.DB, Table: config.Tables.Control, Now: store.Now},
-		Audit: func(ctx context.Context, e audit.Entry) error {
-			return audit.Write(ctx, store.DB, config.Tables.Control, e)
-		},
+		Audit:  audit.Writer(store.DB, config.Tables.Control),
 	}), nil
 }
 
@@ -74,17 +73,4 @@ func (b Bucket) Link(ctx context.Context, key, name string, life time.Duration) 
 		return "", fmt.Errorf("sign link: %w", err)
 	}
 	return out.URL, nil
-}
-
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
-
-func (q sqsQueue) Send(ctx context.Context, body string, delay time.Duration) error {
-	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body, DelaySeconds: int32(delay.Seconds())})
-	if err != nil {
-		return fmt.Errorf("send to extract queue: %w", err)
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -137,7 +138,7 @@ func (r *run) add(ctx context.Context, out *set, at *cursor, p piece) error {
 			return err
 		}
 	}
-	if out.bytes() >= r.FileLimit || r.short(ctx) {
+	if out.bytes() >= r.FileLimit || edge.Late(ctx, r.Reserve) {
 		return errTurn
 	}
 	return nil

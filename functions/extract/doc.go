@@ -39,18 +39,16 @@
 //
 // # Jobs
 //
-//	table control: demo#extract#   <id>   status running | complete | failed, and how far it is
+//	table control: demo#extract#   <id>   status running | complete | failed, and how far it is (shared/jobs)
 //
 // A copy of everything is in the copy ledger, and an audit entry says who wants it, before the first byte is written. A job
 // and its files are there for a day from its beginning: then it is not found, whatever its status, and the bucket's
 // lifecycle forgets each file a day after it was written. At most three are under way for an account, begun by
 // POST; where several begin at the same instant, it may be one more.
 //
-// Retry and idempotency: whoever works on a job claims its row for as long as it may run, and says after each kind, or part
-// of one, which files are finished and where to go on; a file that is written again from there replaces itself. Where
-// time runs out it sends the queue the next message. What fails is tried again, five times without any progress; then the
-// job has failed, with the reason tries_exhausted. A message of a process that died comes again after the queue's 90
-// minutes. A job that nobody has worked on for three hours has failed, with the reason stalled.
+// Retry and idempotency: package jobs says who works on a job, how what fails is tried again, and when a job has failed.
+// Whoever works on one says after each kind, or part of one, which files are finished and where to go on; a file that is
+// written again from there replaces itself. A message of a process that died comes again after the queue's 90 minutes.
 //
 // It streams: a hundred rows and records are read at a time, opened side by side and written in order. Memory does not grow
 // with the account, but for what is remembered, of which a million are 40 MB.
@@ -60,5 +58,5 @@
 // account's context; read objects under bodies/ and files/; put and read objects of the exports bucket (a presigned link has the
 // permissions of who signs it); send to and consume its queue.
 //
-// Alarms: errors; messages in the dead-letter queue.
+// Alarms: errors, of which a job that was given up is one; messages in the dead-letter queue.
 package extract

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -19,39 +18,17 @@ import (
 
 // The faults of an extract.
 var (
-	ErrRequest   = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
-	ErrAccount   = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrNotFound  = fault.New(fault.NotFound, "extract_not_found", "There is no extract of this id, or its day is over.")
-	ErrNoFile    = fault.New(fault.NotFound, "extract_file_not_found", "There is no extract of this id with a file of this name, or its day is over.")
-	ErrRunning   = fault.New(fault.Conflict, "extract_running", "Three extracts of this account are running; wait for one of them.")
-	ErrBusy      = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
+	ErrRequest  = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …}, or go on with "id" and "next" of the answer before.`)
+	ErrAccount  = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
+	ErrNotFound = fault.New(fault.NotFound, "extract_not_found", "There is no extract of this id, or its day is over.")
+	ErrNoFile   = fault.New(fault.NotFound, "extract_file_not_found", "There is no extract of this id with a file of this name, or its day is over.")
+	ErrRunning  = fault.New(fault.Conflict, "extract_running", "Three extracts of this account are running; wait for one of them.")
+	ErrBusy     = fault.New(fault.Conflict, "extract_busy", "Somebody works on this extract already; try again in a quarter of an hour.")
 )
 
-// Handle tells the triggers apart: requests of the API have a context, messages of the queue are records.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		RequestContext json.RawMessage `json:"requestContext"`
-		Records        json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	switch {
-	case in.RequestContext != nil:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("not a request of the HTTP API")
-		}
-		return h.HTTP(ctx, req)
-	case in.Records != nil:
-		var batch events.SQSEvent
-		if err := json.Unmarshal(raw, &batch); err != nil {
-			return nil, errors.New("not a batch of the queue")
-		}
-		return h.Messages(ctx, batch)
-	}
-	return h.invoked(ctx, raw)
+	return edge.Triggers{HTTP: h.HTTP, Batch: h.Messages, Otherwise: edge.Invoked(ErrRequest, h.Extract)}.Handle(ctx, raw)
 }
 
 // Request asks for an extract, or for the rest of one.
@@ -77,18 +54,6 @@ type Answer struct {
 	Next     string  `json:"next,omitempty"`
 }
 
-func (h *Handler) invoked(ctx context.Context, raw json.RawMessage) (any, error) {
-	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return edge.ErrorAnswer(ErrRequest), nil
-	}
-	answer, err := h.Extract(ctx, req)
-	if f := fault.Of(err); err != nil && !f.Retry() {
-		return edge.ErrorAnswer(err), nil // what is wrong with the request is part of the answer
-	}
-	return answer, err
-}
-
 // Extract begins a job, or goes on with one, and works on it until everything is written or time runs out. Where to go on
 // stands in the job's row; what next says is only looked for, so that a call whose answer was lost can be made again.
 func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
@@ -99,8 +64,8 @@ func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if j.Status == Running {
-		claimed, err := h.take(ctx, j)
+	if j.Status == jobs.Running {
+		claimed, err := h.jobs().Take(ctx, j)
 		if errors.Is(err, jobs.ErrBusy) {
 			return Answer{}, ErrBusy
 		}
@@ -108,7 +73,7 @@ func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
 			return Answer{}, err
 		}
 		if j, err = h.run(ctx, claimed); err != nil {
-			h.release(ctx, j)
+			h.jobs().Release(ctx, j)
 			return h.answer(j), err
 		}
 	}
@@ -118,34 +83,34 @@ func (h *Handler) Extract(ctx context.Context, req Request) (Answer, error) {
 // direct is the job of a direct invocation, with its audit entry.
 func (h *Handler) direct(ctx context.Context, req Request) (job, error) {
 	if req.ID == "" {
-		return h.start(ctx, req.Account, "role:extract", true)
+		return h.start(ctx, req.Account, byRole)
 	}
 	if !account.ValidID(req.Account) {
 		return job{}, ErrAccount
 	}
-	j, ok, err := h.get(ctx, req.Account, req.ID)
+	j, ok, err := h.jobs().Get(ctx, req.Account, req.ID)
 	if err != nil {
 		return j, err
 	}
-	if !ok || j.Status == Failed {
+	if !ok || j.Status == jobs.Failed {
 		return j, ErrNotFound
 	}
-	return j, h.Audit(ctx, audit.Entry{Account: req.Account, Actor: "role:extract", Action: "extract", Target: j.ID, At: h.Store.Now()})
+	return j, h.Audit(ctx, audit.Entry{Account: req.Account, Actor: byRole, Action: "extract", Target: j.ID, At: h.Store.Now()})
 }
 
 func (h *Handler) answer(j job) Answer {
 	a := Answer{
-		ID: j.ID, Bucket: h.ExportsBucket, Prefix: j.prefix(), Files: j.work.Files, Records: j.work.conversations(),
-		Damaged: j.work.Damaged, Progress: j.Progress, Done: j.Status == Complete,
+		ID: j.ID, Bucket: h.ExportsBucket, Prefix: prefix(j), Files: j.Work.Files, Records: j.Work.conversations(),
+		Damaged: j.Work.Damaged, Progress: j.Progress, Done: j.Status == jobs.Complete,
 	}
 	if !a.Done {
-		a.Next = j.work.Cursor.Kind + "/" + j.work.Cursor.Part
+		a.Next = j.Work.Cursor.Kind + "/" + j.Work.Cursor.Part
 	}
 	return a
 }
 
 // start begins a job: first the ledger knows of the copy, and the audit trail who wants it.
-func (h *Handler) start(ctx context.Context, id, by string, direct bool) (job, error) {
+func (h *Handler) start(ctx context.Context, id, by string) (job, error) {
 	ses, err := h.Store.Open(ctx, id, "")
 	if errors.Is(err, vault.ErrNoAccount) {
 		return job{}, ErrAccount
@@ -153,116 +118,28 @@ func (h *Handler) start(ctx context.Context, id, by string, direct bool) (job, e
 	if err != nil {
 		return job{}, err
 	}
-	now := h.Store.Now()
-	j := job{
-		Account: id, ID: jobs.NewID(now), By: by, Direct: direct, Status: Running, Policy: ses.Policy.Version,
-		CreatedAt: now, BusyUntil: now, work: begin(),
-	}
+	j := h.jobs().New(id, by, jobs.Running, begin(ses.Policy.Version))
 	if _, err := h.leaving(ctx, j); err != nil {
 		return j, err
 	}
-	if err := h.Audit(ctx, audit.Entry{Account: id, Actor: by, Action: "extract", Target: j.ID, At: now}); err != nil {
+	if err := h.Audit(ctx, audit.Entry{Account: id, Actor: by, Action: "extract", Target: j.ID, At: j.CreatedAt}); err != nil {
 		return j, err
 	}
-	return j, h.put(ctx, j)
+	return j, h.jobs().Put(ctx, j)
 }
 
-// release lets others work on a job of which this invocation has had enough. Where that fails too, its claim runs out.
-func (h *Handler) release(ctx context.Context, j job) {
-	j.BusyUntil = h.Store.Now()
-	if err := h.update(context.WithoutCancel(ctx), j); err != nil {
-		slog.WarnContext(ctx, "not released", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
-	}
-}
-
-// message is what the queue carries.
-type message struct {
-	Account string `json:"account"`
-	ID      string `json:"id"`
-}
-
-func (h *Handler) send(ctx context.Context, j job, delay time.Duration) error {
-	b, err := json.Marshal(message{j.Account, j.ID})
-	if err != nil {
-		return err
-	}
-	return h.Queue.Send(ctx, string(b), delay)
-}
-
-// Messages works on the jobs of a batch, which has one. A job that fails for good fails the invocation too, for its alarm; the
-// message that comes again finds it failed.
+// Messages works on the jobs of a batch.
 func (h *Handler) Messages(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
-	var given error
-	res := edge.Queue(ctx, batch, func(ctx context.Context, m events.SQSMessage) error {
-		err := h.message(ctx, m.Body)
-		if errors.Is(err, errGivenUp) {
-			given = err
-		}
-		return err
-	})
-	return res, given
-}
-
-// errGivenUp says that a job has failed for good.
-var errGivenUp = errors.New("an extract has failed")
-
-// message works on a job. What it does not finish it sends the next message for.
-func (h *Handler) message(ctx context.Context, body string) error {
-	var m message
-	if err := json.Unmarshal([]byte(body), &m); err != nil || !account.ValidID(m.Account) || !jobs.ValidID(m.ID) {
-		return errors.New("not a message of the extract queue")
-	}
-	j, ok, err := h.get(ctx, m.Account, m.ID)
-	if err != nil {
-		return err
-	}
-	if !ok || j.Status != Running && j.Reason != stalled {
-		return nil // it is done, or its day is over
-	}
-	if j, err = h.take(ctx, j); err != nil {
-		return err
-	}
-	if j.Tries > maxTries {
-		return h.giveUp(ctx, j, triesExhausted)
-	}
-	j.Status = Running // it may have been stalled
-	j, err = h.run(ctx, j)
-	switch {
-	case err == nil && j.Status == Running:
-		return h.send(ctx, j, 0)
-	case err == nil:
-		return nil
-	case errors.Is(err, jobs.ErrLost):
-		return nil // whoever has it goes on
-	case errors.Is(err, vault.ErrNoAccount):
-		return h.giveUp(ctx, j, accountGone)
-	case j.Tries >= maxTries:
-		slog.ErrorContext(ctx, "extract failed", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
-		return h.giveUp(ctx, j, triesExhausted)
-	}
-	slog.ErrorContext(ctx, "extract interrupted", slog.String("extract", j.ID), slog.Int("tries", j.Tries), slog.String("cause", edge.Cause(err)))
-	h.release(ctx, j)
-	return h.send(context.WithoutCancel(ctx), j, min(pause<<j.Tries, 15*time.Minute))
-}
-
-// pause is half of how long the first failure waits for the next try; SQS takes 15 minutes at most.
-const pause = 15 * time.Second
-
-func (h *Handler) giveUp(ctx context.Context, j job, reason string) error {
-	j.Status, j.Reason, j.BusyUntil = Failed, reason, h.Store.Now()
-	if err := h.update(context.WithoutCancel(ctx), j); err != nil {
-		return err
-	}
-	return errGivenUp
+	return h.jobs().Messages(ctx, batch)
 }
 
 // abandon says that a job that nobody will work on has failed. Where that fails too, it has stalled in a while.
 func (h *Handler) abandon(ctx context.Context, j job) {
-	j, err := h.take(context.WithoutCancel(ctx), j)
+	j, err := h.jobs().Take(context.WithoutCancel(ctx), j)
 	if err == nil {
-		err = h.giveUp(ctx, j, notQueued)
+		err = h.jobs().Fail(ctx, j, notQueued)
 	}
-	if !errors.Is(err, errGivenUp) {
+	if err != nil {
 		slog.WarnContext(ctx, "not abandoned", slog.String("extract", j.ID), slog.String("cause", edge.Cause(err)))
 	}
 }

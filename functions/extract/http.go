@@ -11,25 +11,17 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/supportvault/supportvault/shared/audit"
-	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/jobs"
 )
 
 // Job is an extract as the API answers it.
 type Job struct {
-	ID     string `json:"id"`
-	Status Status `json:"status"`
-	// Progress is the share of what there is to read, from 0 to 1.
-	Progress  float64           `json:"progress"`
-	CreatedAt conversation.Time `json:"createdAt"`
-	// ExpiresAt is when the job and its files are not found any more.
-	ExpiresAt conversation.Time `json:"expiresAt"`
+	jobs.View
 	// Records are the conversations in the files.
 	Records int `json:"records"`
 	// Files are there once it is complete.
 	Files []File `json:"files"`
-	// Reason is why it failed.
-	Reason string `json:"reason,omitzero"`
 }
 
 // Jobs is the answer of a list.
@@ -41,13 +33,10 @@ func path(account, id string) string {
 	return "/v1/accounts/" + account + "/extracts/" + id
 }
 
-func (j job) view() Job {
-	v := Job{
-		ID: j.ID, Status: j.Status, Progress: j.Progress, CreatedAt: conversation.At(j.CreatedAt), ExpiresAt: conversation.At(j.expires()),
-		Records: j.work.conversations(), Files: []File{}, Reason: j.Reason,
-	}
-	if j.Status == Complete {
-		for _, f := range j.work.Files {
+func view(j job) Job {
+	v := Job{View: j.View(), Records: j.Work.conversations(), Files: []File{}}
+	if j.Status == jobs.Complete {
+		for _, f := range j.Work.Files {
 			f.Href = path(j.Account, j.ID) + "/files/" + f.Name
 			v.Files = append(v.Files, f)
 		}
@@ -64,31 +53,15 @@ const (
 
 // HTTP answers one request.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	var location string
-	res := edge.HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
-		status, answer, location, err = h.route(ctx, req)
-		return status, answer, err
-	})
-	if location != "" && res.StatusCode < http.StatusBadRequest {
-		res.Headers["location"] = location
-	}
-	if res.StatusCode == http.StatusFound {
-		res.Body = ""
-		delete(res.Headers, "content-type")
-	}
-	return res, nil
+	return edge.Located(ctx, req, h.route), nil
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
-	account, actor := req.PathParameters["account"], ""
-	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
-		actor, _ = a.Lambda["token"].(string)
+	account, token, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, "", err
 	}
-	if actor == "" {
-		return 0, nil, "", ErrForbidden
-	}
-	actor = "token:" + actor
+	actor := "token:" + token
 	id, name := req.PathParameters["id"], req.PathParameters["name"]
 	switch {
 	case strings.HasPrefix(req.RouteKey, "POST "):
@@ -103,72 +76,72 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 
 // begin begins a job and hands it to the queue.
 func (h *Handler) begin(ctx context.Context, account, actor string) (int, any, string, error) {
-	jobs, err := h.list(ctx, account)
+	all, err := h.jobs().List(ctx, account)
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
 	running := 0
-	for _, j := range jobs {
-		if j.Status == Running && !j.Direct {
+	for _, j := range all {
+		if j.Status == jobs.Running && j.By != byRole {
 			running++
 		}
 	}
 	if running >= mostRunning {
 		return 0, nil, "", ErrRunning
 	}
-	j, err := h.start(ctx, account, actor, false)
+	j, err := h.start(ctx, account, actor)
 	if errors.Is(err, ErrAccount) {
 		return 0, nil, "", err
 	}
 	if err == nil {
-		if err = h.send(ctx, j, 0); err != nil {
+		if err = h.jobs().Send(ctx, j, 0); err != nil {
 			h.abandon(ctx, j)
 		}
 	}
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
-	return http.StatusAccepted, j.view(), path(account, j.ID), nil
+	return http.StatusAccepted, view(j), path(account, j.ID), nil
 }
 
 func (h *Handler) all(ctx context.Context, account string) (int, any, string, error) {
-	jobs, err := h.list(ctx, account)
+	all, err := h.jobs().List(ctx, account)
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
 	answer := Jobs{Extracts: []Job{}}
-	for _, j := range jobs {
-		answer.Extracts = append(answer.Extracts, j.view())
+	for _, j := range all {
+		answer.Extracts = append(answer.Extracts, view(j))
 	}
 	return http.StatusOK, answer, "", nil
 }
 
 func (h *Handler) one(ctx context.Context, account, id string) (int, any, string, error) {
-	j, ok, err := h.get(ctx, account, id)
+	j, ok, err := h.jobs().Get(ctx, account, id)
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
 	if !ok {
 		return 0, nil, "", ErrNotFound
 	}
-	return http.StatusOK, j.view(), "", nil
+	return http.StatusOK, view(j), "", nil
 }
 
 // file leads to one of the job's files, and to nothing else in the bucket.
 func (h *Handler) file(ctx context.Context, account, actor, id, name string) (int, any, string, error) {
-	j, ok, err := h.get(ctx, account, id)
+	j, ok, err := h.jobs().Get(ctx, account, id)
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
-	if !ok || j.Status != Complete || !slices.ContainsFunc(j.work.Files, func(f File) bool { return f.Name == name }) {
+	if !ok || j.Status != jobs.Complete || !slices.ContainsFunc(j.Work.Files, func(f File) bool { return f.Name == name }) {
 		return 0, nil, "", ErrNoFile
 	}
 	now := h.Store.Now()
-	link, err := h.Files.Link(ctx, j.prefix()+name, name, min(linkLife, j.expires().Sub(now)))
+	link, err := h.Files.Link(ctx, prefix(j)+name, name, min(linkLife, j.Expires().Sub(now)))
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
-	entry := audit.Entry{Account: account, Actor: actor, Action: "extract.file", Target: id + "/" + name, Records: j.work.conversations(), At: now}
+	entry := audit.Entry{Account: account, Actor: actor, Action: "extract.file", Target: id + "/" + name, Records: j.Work.conversations(), At: now}
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}

@@ -29,8 +29,8 @@ type leftOutOf struct {
 
 func manifestOf(j job) ([]byte, error) {
 	m := manifest{
-		Account: j.Account, ID: j.ID, CreatedAt: conversation.At(j.CreatedAt), Policy: j.Policy, Files: j.work.Files,
-		Records: j.work.Records, LeftOut: leftOutOf{j.work.Damaged, j.work.LeftOut},
+		Account: j.Account, ID: j.ID, CreatedAt: conversation.At(j.CreatedAt), Policy: j.Work.Policy, Files: j.Work.Files,
+		Records: j.Work.Records, LeftOut: leftOutOf{j.Work.Damaged, j.Work.LeftOut},
 	}
 	for _, f := range m.Files {
 		m.Bytes += f.Bytes

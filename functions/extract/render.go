@@ -164,10 +164,6 @@ type fact struct {
 
 func (p *piece) fact(id string, f vault.Fact, expires time.Time) error {
 	at := conversation.At(expires)
-	line, err := json.Marshal(fact{id, f, at})
-	if err != nil {
-		return errors.New("a fact cannot be written")
-	}
 	rating, reply := "", ""
 	if f.Rating != nil {
 		rating = strconv.Itoa(*f.Rating)
@@ -175,9 +171,18 @@ func (p *piece) fact(id string, f vault.Fact, expires time.Time) error {
 	if f.FirstReply != 0 {
 		reply = strconv.Itoa(f.FirstReply)
 	}
+	return p.both(fact{id, f, at}, id, string(f.Kind), f.Source, f.StartedAt.String(), f.EndedAt.String(), strconv.Itoa(f.Seconds),
+		strconv.Itoa(f.Visitor), strconv.Itoa(f.Agent), strconv.Itoa(f.Bot), reply, sheet.Text(f.Department), rating, f.By, at.String())
+}
+
+// both makes a line of NDJSON of something, and a row of CSV of its cells.
+func (p *piece) both(v any, cells ...string) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return errors.New("a line cannot be written") // the library's text may quote what it could not write
+	}
 	var row sheet.Rows
-	row.Add(id, string(f.Kind), f.Source, f.StartedAt.String(), f.EndedAt.String(), strconv.Itoa(f.Seconds), strconv.Itoa(f.Visitor),
-		strconv.Itoa(f.Agent), strconv.Itoa(f.Bot), reply, sheet.Text(f.Department), rating, f.By, at.String())
+	row.Add(cells...)
 	p.forms[0], p.records[0] = append(line, '\n'), 1
 	p.forms[1], p.records[1] = row.Bytes(), 1
 	return nil
@@ -198,14 +203,6 @@ type visit struct {
 
 func (p *piece) visit(id string, v vault.Visit, expires time.Time) error {
 	at := conversation.At(expires)
-	line, err := json.Marshal(visit{id, v, at})
-	if err != nil {
-		return errors.New("a visit cannot be written")
-	}
-	var row sheet.Rows
-	row.Add(id, v.Source, v.StartedAt.String(), v.EndedAt.String(), sheet.Text(v.VisitorID), sheet.Text(v.Referrer),
-		joined(v.Pages, func(p conversation.Page) string { return p.URL }), at.String())
-	p.forms[0], p.records[0] = append(line, '\n'), 1
-	p.forms[1], p.records[1] = row.Bytes(), 1
-	return nil
+	return p.both(visit{id, v, at}, id, v.Source, v.StartedAt.String(), v.EndedAt.String(), sheet.Text(v.VisitorID),
+		sheet.Text(v.Referrer), joined(v.Pages, func(p conversation.Page) string { return p.URL }), at.String())
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +14,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -75,7 +74,7 @@ func (r *run) days(ctx context.Context, out *set, at *cursor) error {
 		if p.at.Part != at.Part {
 			r.passed(at.Kind, r.partsBefore(at.Kind, p.at.Part))
 			at.Part = p.at.Part
-			if out.bytes() >= r.FileLimit || out.bytes() > 0 && r.short(ctx) {
+			if out.bytes() >= r.FileLimit || out.bytes() > 0 && edge.Late(ctx, r.Reserve) {
 				return errTurn // and go on with this cohort
 			}
 		}
@@ -251,11 +250,7 @@ func (to *receiptLines) Write(line []byte) (int, error) {
 
 // rows hands out the rows of a partition of the control table.
 func (r *run) rows(ctx context.Context, pk string, each func(attr.Item) error) error {
-	return r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
-	}, func(item attr.Item) (bool, error) { return true, each(item) })
+	return r.Store.Query(ctx, attr.Partition(r.Store.Tables.Control, pk), func(item attr.Item) (bool, error) { return true, each(item) })
 }
 
 // plain is a row as JSON has it, without its keys. Attributes of the control table that are called so are times.

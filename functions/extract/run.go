@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/supportvault/supportvault/shared/audit"
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
@@ -19,7 +21,7 @@ import (
 type Deps struct {
 	Store  *vault.Store
 	Files  files
-	Queue  queue
+	Queue  jobs.Queue
 	Ledger *ledger.Ledger
 	Audit  func(context.Context, audit.Entry) error
 }
@@ -29,11 +31,6 @@ type files interface {
 	Put(ctx context.Context, key, contentType string, r io.Reader) error
 	// Link is a URL that leads to a file, under a name, for a while.
 	Link(ctx context.Context, key, name string, life time.Duration) (string, error)
-}
-
-type queue interface {
-	// Send sends a message to the extract queue, to be received after a delay of at most 15 minutes.
-	Send(ctx context.Context, body string, delay time.Duration) error
 }
 
 // Handler extracts.
@@ -105,8 +102,8 @@ func (r *run) write(ctx context.Context, out *set, at *cursor) error {
 var errTurn = errors.New("other files, or another time")
 
 // begin is where a job begins.
-func begin() work {
-	return work{Cursor: cursor{Kind: kinds[0].name, Number: 1}, Files: []File{}, Records: map[string]int{}, LeftOut: []string{}}
+func begin(policy int) work {
+	return work{Policy: policy, Cursor: cursor{Kind: kinds[0].name, Number: 1}, Files: []File{}, Records: map[string]int{}, LeftOut: []string{}}
 }
 
 // run is what one invocation does of a job.
@@ -128,31 +125,25 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 	if err := r.measure(ctx); err != nil {
 		return r.job, err
 	}
-	for begun := false; r.job.work.Cursor.Kind != ""; begun = true {
-		if begun && r.short(ctx) {
+	for begun := false; r.job.Work.Cursor.Kind != ""; begun = true {
+		if begun && edge.Late(ctx, r.Reserve) {
 			r.job.BusyUntil = h.Store.Now()
-			return r.job, h.update(ctx, r.job)
+			return r.job, h.jobs().Update(ctx, r.job)
 		}
 		if err := r.files(ctx); err != nil {
-			return r.job, fmt.Errorf("%s: %w", r.job.work.Cursor.Kind, err)
+			return r.job, fmt.Errorf("%s: %w", r.job.Work.Cursor.Kind, err)
 		}
 		r.job.Tries, r.told = 0, h.Store.Now()
-		if err := h.update(ctx, r.job); err != nil {
+		if err := h.jobs().Update(ctx, r.job); err != nil {
 			return r.job, err
 		}
 	}
 	return r.job, r.finish(ctx)
 }
 
-// short says whether there is too little time left to go on.
-func (r *run) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < r.Reserve
-}
-
 // files writes the next files: all of a kind, or a part of one. Only when they are finished the job is any further.
 func (r *run) files(ctx context.Context) error {
-	w := &r.job.work
+	w := &r.job.Work
 	at := w.Cursor
 	i := kindAt(at.Kind)
 	if i < 0 {
@@ -162,7 +153,7 @@ func (r *run) files(ctx context.Context) error {
 		r.known = newKnown(w.Known)
 	}
 	r.damaged = nil
-	out := r.newSet(ctx, r.job.prefix(), at.Kind, at.Number, kinds[i].forms)
+	out := r.newSet(ctx, prefix(r.job), at.Kind, at.Number, kinds[i].forms)
 	err := r.write(ctx, out, &at)
 	turned := errors.Is(err, errTurn)
 	if turned {
@@ -243,7 +234,7 @@ func (r *run) hint(ctx context.Context) error {
 		return nil
 	}
 	r.told = now
-	return r.update(ctx, r.job)
+	return r.jobs().Update(ctx, r.job)
 }
 
 // finish writes what speaks of all the files, and says that the job is complete.
@@ -253,26 +244,26 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	files := slices.Clone(j.work.Files)
-	manifest, err := r.small(ctx, j.prefix(), form{name: "manifest", ext: ".json"}, content)
+	files := slices.Clone(j.Work.Files)
+	manifest, err := r.small(ctx, prefix(*j), form{name: "manifest", ext: ".json"}, content)
 	if err != nil {
 		return err
 	}
 	files = append(files, manifest)
-	sums, err := r.small(ctx, j.prefix(), form{name: "SHA256SUMS"}, checksums(files))
+	sums, err := r.small(ctx, prefix(*j), form{name: "SHA256SUMS"}, checksums(files))
 	if err != nil {
 		return err
 	}
 	if err := r.left(ctx, *j); err != nil {
 		return err
 	}
-	j.work.Files = append(files, sums)
-	j.Status, j.Progress, j.BusyUntil = Complete, 1, r.Store.Now()
-	if err := r.update(ctx, *j); err != nil {
+	j.Work.Files = append(files, sums)
+	j.Status, j.Progress, j.BusyUntil = jobs.Complete, 1, r.Store.Now()
+	if err := r.jobs().Update(ctx, *j); err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "extracted", slog.String("extract", j.ID), slog.Int("records", j.work.conversations()),
-		slog.Int("files", len(j.work.Files)), slog.Int("damaged", j.work.Damaged))
+	slog.InfoContext(ctx, "extracted", slog.String("extract", j.ID), slog.Int("records", j.Work.conversations()),
+		slog.Int("files", len(j.Work.Files)), slog.Int("damaged", j.Work.Damaged))
 	return nil
 }
 

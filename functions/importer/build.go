@@ -14,6 +14,8 @@ import (
 
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/intake"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -27,12 +29,10 @@ func Build() (*Handler, error) {
 	store, client := vault.Connect(cfg, config.Tables, config.ObjectsBucket), sqs.NewFromConfig(cfg)
 	return New(config, Deps{
 		Store:    store,
-		Files:    NewBucket(s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() }), config.StagingBucket),
-		Queue:    sqsQueue{client, config.QueueURL},
-		Settling: settleQueue{sqsQueue{client, config.SettleQueue}, config.SettleDelay},
-		Audit: func(ctx context.Context, e audit.Entry) error {
-			return audit.Write(ctx, store.DB, config.Tables.Control, e)
-		},
+		Files:    NewBucket(vault.NewS3(cfg), config.StagingBucket),
+		Queue:    sqsqueue.Queue{Client: client, URL: config.QueueURL},
+		Settling: intake.SettleQueue{Queue: sqsqueue.Queue{Client: client, URL: config.SettleQueue}, Delay: config.SettleDelay},
+		Audit:    audit.Writer(store.DB, config.Tables.Control),
 	}), nil
 }
 
@@ -91,27 +91,4 @@ func (b Bucket) Read(ctx context.Context, key string, from int64, n int) (some [
 func (b Bucket) Delete(ctx context.Context, key string) error {
 	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key})
 	return err
-}
-
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
-
-func (q sqsQueue) Send(ctx context.Context, body string, delay time.Duration) error {
-	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body, DelaySeconds: int32(delay.Seconds())})
-	if err != nil {
-		return fmt.Errorf("send to queue: %w", err)
-	}
-	return nil
-}
-
-// settleQueue is the settle queue, whose messages wait for what belongs before an end.
-type settleQueue struct {
-	sqsQueue
-	delay time.Duration
-}
-
-func (q settleQueue) Settle(ctx context.Context, r vault.Reference) error {
-	return q.Send(ctx, r.String(), q.delay)
 }

@@ -2,10 +2,10 @@ package importer
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -32,13 +32,10 @@ const (
 func ReadConfig() (Config, error) {
 	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "STAGING_BUCKET", "IMPORT_QUEUE_URL",
 		"SETTLE_QUEUE_URL", "SETTLE_DELAY")
-	delay, delayErr := time.ParseDuration(env["SETTLE_DELAY"])
-	if env["SETTLE_DELAY"] != "" && (delayErr != nil || delay < 0 || delay > 15*time.Minute) {
-		err = errors.Join(err, fmt.Errorf("SETTLE_DELAY must be between 0s and 15m"))
-	}
+	delay, delayErr := intake.SettleDelay(env["SETTLE_DELAY"])
 	return Config{
 		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
 		ObjectsBucket: env["OBJECTS_BUCKET"], StagingBucket: env["STAGING_BUCKET"], QueueURL: env["IMPORT_QUEUE_URL"],
 		SettleQueue: env["SETTLE_QUEUE_URL"], SettleDelay: delay,
-	}, err
+	}, errors.Join(err, delayErr)
 }

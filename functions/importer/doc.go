@@ -22,22 +22,21 @@
 //
 // # Jobs
 //
-//	table control: demo#import#   <id>   status waiting | running | complete | failed, and how far it is
+//	table control: demo#import#   <id>   status waiting | running | complete | failed, and how far it is (shared/jobs)
 //	staging bucket: imports/demo/<id>    the file, deleted at the end, and forgotten by the bucket after a day
 //
 // One import of an account runs at a time. A job is there for a day from its beginning: then it is not found.
 //
-// Retry and idempotency: whoever works on a job claims its row for as long as it may run, and every three seconds says there how
-// many bytes of the file are done. Where time runs out it sends the queue the next message. What is done again after a process
-// died finds what it stored: it counts as known then, and nothing else is different. What fails is tried again, five times
-// without any progress; then the job has failed, with the reason tries_exhausted. A message of a process that died comes again
-// after the queue's 90 minutes. A job that nobody has worked on for three hours has failed, with the reason stalled. A file
-// that is replaced after the start fails its job: its bytes are not those that were counted.
+// Retry and idempotency: package jobs says who works on a job, how what fails is tried again, and when a job has failed. Whoever
+// works on one says every three seconds how many bytes of the file are done. What is done again after a process died finds what
+// it stored: it counts as known then, and nothing else is different. A message of a process that died comes again after the
+// queue's 90 minutes. A file that is gone, or was replaced after the start, fails its job and alarms nobody: its bytes are not
+// those that were counted.
 //
 // May: read the control table; put audit entries and its jobs, query and update its jobs; read rows of keys, put those of cohorts
 // and conversations, update those of conversations; put and read items of records; decrypt with the wrap key under an account's
 // context; send to the settle queue; send to and consume its own; put, read and delete objects under bodies/, and under imports/
 // of the staging bucket (a presigned upload has the permissions of who signs it).
 //
-// Alarms: errors; messages in the dead-letter queue.
+// Alarms: errors, of which a job that was given up is one; messages in the dead-letter queue.
 package importer

@@ -4,23 +4,17 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/jobs"
 )
 
 // Job is an import as the API answers it.
 type Job struct {
-	ID     string `json:"id"`
-	Status Status `json:"status"`
-	// Progress is the share of the file that is read, from 0 to 1.
-	Progress  float64           `json:"progress"`
-	CreatedAt conversation.Time `json:"createdAt"`
-	// ExpiresAt is when the job is not found any more.
-	ExpiresAt conversation.Time `json:"expiresAt"`
+	jobs.View
 	// Bytes is the size of the file, once it is started; Lines are those that were read of it.
 	Bytes int64 `json:"bytes"`
 	Lines int   `json:"lines"`
@@ -31,8 +25,6 @@ type Job struct {
 	Refused    int `json:"refused"`
 	// Refusals are the first of them.
 	Refusals []Refusal `json:"refusals"`
-	// Reason is why it failed.
-	Reason string `json:"reason,omitzero"`
 	// Upload is how to put the file there; the answer that begins a job has it.
 	Upload *Upload `json:"upload,omitzero"`
 }
@@ -58,39 +50,25 @@ type Jobs struct {
 
 func path(account, id string) string { return "/v1/accounts/" + account + "/imports/" + id }
 
-func at(t time.Time) conversation.Time { return conversation.At(t) }
-
-func (j job) view() Job {
-	w := j.work
+func view(j job) Job {
+	w := j.Work
 	return Job{
-		ID: j.ID, Status: j.Status, Progress: w.Progress, CreatedAt: at(j.CreatedAt), ExpiresAt: at(j.expires()), Bytes: w.Bytes, Lines: w.Lines,
-		Accepted: w.Accepted, Duplicates: w.Duplicates, PassedOver: w.PassedOver, Refused: w.Refused, Refusals: w.Refusals, Reason: j.Reason,
+		View: j.View(), Bytes: w.Bytes, Lines: w.Lines,
+		Accepted: w.Accepted, Duplicates: w.Duplicates, PassedOver: w.PassedOver, Refused: w.Refused, Refusals: w.Refusals,
 	}
 }
 
 // HTTP answers one request.
 func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	var location string
-	res := edge.HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
-		status, answer, location, err = h.route(ctx, req)
-		return status, answer, err
-	})
-	if location != "" && res.StatusCode < http.StatusBadRequest {
-		res.Headers["location"] = location
-	}
-	return res, nil
+	return edge.Located(ctx, req, h.route), nil
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
-	account, actor := req.PathParameters["account"], ""
-	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
-		actor, _ = a.Lambda["token"].(string)
+	account, token, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, "", err
 	}
-	if actor == "" {
-		return 0, nil, "", ErrForbidden
-	}
-	actor = "token:" + actor
+	actor := "token:" + token
 	id := req.PathParameters["id"]
 	switch {
 	case strings.HasSuffix(req.RouteKey, "/start"):
@@ -107,13 +85,13 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 }
 
 func (h *Handler) all(ctx context.Context, account string) (int, any, string, error) {
-	jobs, err := h.list(ctx, account)
+	all, err := h.jobs().List(ctx, account)
 	if err != nil {
 		return 0, nil, "", edge.ErrUnavailable.Because(err)
 	}
 	answer := Jobs{Imports: []Job{}}
-	for _, j := range jobs {
-		answer.Imports = append(answer.Imports, j.view())
+	for _, j := range all {
+		answer.Imports = append(answer.Imports, view(j))
 	}
 	return http.StatusOK, answer, "", nil
 }

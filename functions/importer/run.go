@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/history"
 	"github.com/supportvault/supportvault/shared/intake"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -26,19 +28,20 @@ const (
 	tellEvery = 3 * time.Second
 )
 
-// errGone says that there is no file, errChanged that it is not the one any more that was started, errShort that less of it was
-// read than was asked for.
-var (
-	errGone    = errors.New("the file of an import is gone")
-	errChanged = errors.New("the file of an import was replaced")
-	errShort   = errors.New("less of the file of an import was read than a line")
+// errGone says that there is no file, errChanged that it is not the one any more that was started.
+const (
+	errGone    = jobs.Failure("file_gone")
+	errChanged = jobs.Failure("file_changed")
 )
+
+// errShort says that less of the file was read than was asked for.
+var errShort = errors.New("less of the file of an import was read than a line")
 
 // run works on a claimed job until it is complete or time runs out. The job is then released.
 func (h *Handler) run(ctx context.Context, j job) (job, error) {
 	told := h.Store.Now()
 	for begun := false; ; begun = true {
-		w := &j.work
+		w := &j.Work
 		if w.Offset >= w.Bytes {
 			if w.Second || w.Open == 0 {
 				return h.finish(ctx, j)
@@ -52,9 +55,9 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 			return j, err
 		}
 		for len(lines) > 0 {
-			if begun && h.short(ctx) {
+			if begun && edge.Late(ctx, h.Reserve) {
 				j.BusyUntil = h.Store.Now()
-				return j, h.update(ctx, j)
+				return j, h.jobs().Update(ctx, j)
 			}
 			n := min(together, len(lines))
 			if err := h.store(ctx, &j, lines[:n]); err != nil {
@@ -62,19 +65,13 @@ func (h *Handler) run(ctx context.Context, j job) (job, error) {
 			}
 			lines, begun, j.Tries = lines[n:], true, 0
 			if now := h.Store.Now(); now.Sub(told) >= tellEvery {
-				if err := h.update(ctx, j); err != nil {
+				if err := h.jobs().Update(ctx, j); err != nil {
 					return j, err
 				}
 				told = now
 			}
 		}
 	}
-}
-
-// short says whether there is too little time left to go on.
-func (h *Handler) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < h.Reserve
 }
 
 // line is one line of a file: its text without its end, and where the next begins. Of one that is too long, the text is nil and
@@ -87,8 +84,8 @@ type line struct {
 
 // read reads the next lines of a file.
 func (h *Handler) read(ctx context.Context, j job) ([]line, error) {
-	w := j.work
-	some, tag, err := h.Files.Read(ctx, j.object(), w.Offset, h.ReadSize)
+	w := j.Work
+	some, tag, err := h.Files.Read(ctx, object(j), w.Offset, h.ReadSize)
 	switch {
 	case err != nil:
 		return nil, err
@@ -142,7 +139,7 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 	if err != nil {
 		return err
 	}
-	w := j.work
+	w := j.Work
 	w.Refusals = append([]Refusal{}, w.Refusals...)
 	units, order, counted := map[key][]unit{}, []key(nil), map[int]bool{}
 	for _, l := range lines {
@@ -160,7 +157,7 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 		}
 		read, err := history.Line{}, error(history.ErrLong)
 		if l.text != nil {
-			read, err = history.Read(l.text, j.StartedAt)
+			read, err = history.Read(l.text, w.StartedAt.Time)
 		}
 		switch {
 		case w.Second && (err != nil || !read.Open):
@@ -212,8 +209,8 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 			w.PassedOver++
 		}
 	}
-	w.moved()
-	j.work = w
+	j.Work = w
+	moved(j)
 	return nil
 }
 
@@ -257,12 +254,12 @@ func (h *Handler) storeUnit(ctx context.Context, ses *vault.Session, u unit) (in
 
 // finish says that a job is complete, and deletes its file.
 func (h *Handler) finish(ctx context.Context, j job) (job, error) {
-	j.Status, j.work.Progress, j.BusyUntil = Complete, 1, h.Store.Now()
-	if err := h.update(ctx, j); err != nil {
+	j.Status, j.Progress, j.BusyUntil = jobs.Complete, 1, h.Store.Now()
+	if err := h.jobs().Update(ctx, j); err != nil {
 		return j, err
 	}
 	h.forget(ctx, j)
-	slog.InfoContext(ctx, "imported", slog.String("import", j.ID), slog.Int("lines", j.work.Lines), slog.Int("accepted", j.work.Accepted),
-		slog.Int("refused", j.work.Refused))
+	slog.InfoContext(ctx, "imported", slog.String("import", j.ID), slog.Int("lines", j.Work.Lines), slog.Int("accepted", j.Work.Accepted),
+		slog.Int("refused", j.Work.Refused))
 	return j, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/health"
+	"github.com/supportvault/supportvault/shared/intake"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -22,9 +24,13 @@ func Build() (*Handler, error) {
 	}
 	cfg := awsenv.Config()
 	store := vault.Connect(cfg, config.Tables, config.ObjectsBucket, vault.Impatient)
+	client := sqs.NewFromConfig(cfg)
 	return New(config, Deps{
 		Store: store, Health: health.NewCounter(store.DB, config.Tables.Control, store.Now),
-		Queue: Queues{Client: sqs.NewFromConfig(cfg), Ingest: config.IngestQueue, Settling: config.SettleQueue, Attaching: config.AttachQueue, Delay: config.SettleDelay},
+		Queue: Queues{
+			Ingest: sqsqueue.Queue{Client: client, URL: config.IngestQueue}, Attaching: sqsqueue.Queue{Client: client, URL: config.AttachQueue},
+			SettleQueue: intake.SettleQueue{Queue: sqsqueue.Queue{Client: client, URL: config.SettleQueue}, Delay: config.SettleDelay},
+		},
 	}), nil
 }
 

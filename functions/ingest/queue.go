@@ -6,21 +6,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/seal"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -146,51 +142,20 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 
 // Queues are the queues in SQS.
 type Queues struct {
-	Client                      sqsClient
-	Ingest, Settling, Attaching string
-	Delay                       time.Duration
-}
-
-type sqsClient interface {
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	Ingest, Attaching sqsqueue.Queue
+	intake.SettleQueue
 }
 
 // Attach sends to the attach queue.
 func (q Queues) Attach(ctx context.Context, files []vault.FileReference) error {
-	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(files))
-	for i, f := range files {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String())}
-	}
-	out, err := q.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.Attaching, Entries: entries})
-	if err != nil {
-		return fmt.Errorf("send to attach queue: %w", err)
-	}
-	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to attach queue: %d of %d refused", len(out.Failed), len(entries))
-	}
-	return nil
+	return q.Attaching.SendAll(ctx, sqsqueue.Texts(files))
 }
 
-// Settle sends to the settle queue, to be received after the delay.
-func (q Queues) Settle(ctx context.Context, r vault.Reference) error {
-	body := r.String()
-	_, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.Settling, MessageBody: &body, DelaySeconds: int32(q.Delay / time.Second)})
-	if err != nil {
-		return fmt.Errorf("send to settle queue: %w", err)
-	}
-	return nil
-}
-
-// waitDelay is after how many seconds a refused event is tried again. If the tables refuse it then too, it comes again
-// after the queue's visibility timeout, two minutes: throttling that is over sooner is not to cost as much.
-const waitDelay = 5
+// waitDelay is after how long a refused event is tried again. If the tables refuse it then too, it comes again after the
+// queue's visibility timeout, two minutes: throttling that is over sooner is not to cost as much.
+const waitDelay = 5 * time.Second
 
 // Wait sends to the ingest queue.
 func (q Queues) Wait(ctx context.Context, body string) error {
-	_, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.Ingest, MessageBody: &body, DelaySeconds: waitDelay})
-	if err != nil {
-		return fmt.Errorf("send to ingest queue: %w", err)
-	}
-	return nil
+	return q.Ingest.Send(ctx, body, waitDelay)
 }

@@ -3,18 +3,14 @@ package mail
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strconv"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -35,44 +31,11 @@ func Build() (*Handler, error) {
 				s.MaxAttempts = 4
 			})
 		}),
-		Queue: sqsQueue{queues, config.QueueURL}, Purge: sqsQueue{queues, config.PurgeQueueURL},
+		Queue: sqsqueue.Queue{Client: queues, URL: config.QueueURL}, Purge: sqsqueue.Queue{Client: queues, URL: config.PurgeQueueURL},
 	}), nil
 }
 
-// Handle tells the two triggers apart: the schedule's input has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action string `json:"action"`
-		events.SQSEvent
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a batch of the queue nor an action")
-	}
-	switch {
-	case in.Action == "digest":
-		return h.Digests(ctx)
-	case in.Action != "" || in.Records == nil:
-		return nil, errors.New(`the action must be "digest"`)
-	}
-	return h.Batch(ctx, in.SQSEvent)
-}
-
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
-
-func (q sqsQueue) Send(ctx context.Context, bodies []string) error {
-	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(bodies))
-	for i, body := range bodies {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body}
-	}
-	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
-	if err != nil {
-		return fmt.Errorf("send to queue: %w", err)
-	}
-	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to queue: %d of %d refused", len(out.Failed), len(entries))
-	}
-	return nil
+	return edge.Triggers{Batch: h.Batch, Otherwise: edge.Action("digest", h.Digests)}.Handle(ctx, raw)
 }

@@ -50,7 +50,7 @@ func (d *desk) delivered(ctx context.Context, row vault.Row, to mailbox.Destinat
 		return nil
 	}
 	// Where this fails, the hourly run finds it.
-	return d.Purge.Send(ctx, []string{vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation}.String()})
+	return d.Purge.SendAll(ctx, []string{vault.Reference{Account: row.Account, Kind: row.Kind, Record: row.ID, Incarnation: row.Incarnation}.String()})
 }
 
 // deliveredAll is delivered of what a digest held.

@@ -76,7 +76,7 @@ func (h *Handler) digest(ctx context.Context, what due) error {
 				return err
 			}
 			if again {
-				return errors.Join(taken.Release(ctx), h.Queue.Send(ctx, []string{what.String()}))
+				return errors.Join(taken.Release(ctx), h.Queue.SendAll(ctx, []string{what.String()}))
 			}
 		}
 		if err := taken.Sent(ctx); err != nil {
@@ -132,7 +132,7 @@ func (d *desk) sendDigest(ctx context.Context, taken *mailbox.Taken, to mailbox.
 	}
 	var failures []error
 	for _, p := range split(filed) {
-		if late(ctx, reservePart) {
+		if edge.Late(ctx, reservePart) {
 			return len(failures) == 0, errors.Join(failures...)
 		}
 		if err := d.sendPart(ctx, taken.Digest, to, p); err != nil {

@@ -39,8 +39,8 @@ type sender interface {
 }
 
 type queue interface {
-	// Send sends up to ten messages.
-	Send(ctx context.Context, bodies []string) error
+	// SendAll sends up to ten messages.
+	SendAll(ctx context.Context, bodies []string) error
 }
 
 // Handler sends mail.
@@ -224,7 +224,7 @@ func eachOf(ctx context.Context, accounts []string, what string, does func(conte
 	left := 0
 	// None of them returns an error, which would end the others.
 	_ = together(within, len(accounts), func(within context.Context, i int) error {
-		over := late(ctx, reserveOne)
+		over := edge.Late(ctx, reserveOne)
 		var err error
 		if !over {
 			err = does(within, accounts[i])
@@ -283,7 +283,7 @@ func (h *Handler) due(ctx context.Context, account string) (n int, err error) {
 // queue sends messages to the queue, and says how many it has.
 func (h *Handler) queue(ctx context.Context, bodies []string) (n int, err error) {
 	for some := range slices.Chunk(bodies, queued) {
-		if err := h.Queue.Send(ctx, some); err != nil {
+		if err := h.Queue.SendAll(ctx, some); err != nil {
 			return n, err
 		}
 		n += len(some)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/ledger"
 	"github.com/supportvault/supportvault/shared/letter"
 	"github.com/supportvault/supportvault/shared/mailbox"
@@ -43,7 +44,7 @@ func (h *Handler) notice(ctx context.Context, what waits) error {
 	}
 	var failures []error
 	for _, address := range to {
-		if late(ctx, reserveOne) {
+		if edge.Late(ctx, reserveOne) {
 			failures = append(failures, errLate)
 			break
 		}

@@ -28,7 +28,7 @@ import (
 func (d *desk) send(ctx context.Context, to mailbox.Destination, c vault.Conversation) error {
 	var failures []error
 	for _, r := range d.recipients(to, c) {
-		if late(ctx, reserveOne) {
+		if edge.Late(ctx, reserveOne) {
 			failures = append(failures, errLate)
 			break
 		}
@@ -46,11 +46,6 @@ const (
 
 // errLate is returned where the time is up: the message comes again, and what has left does not.
 var errLate = errors.New("the time is up, and not everything was sent")
-
-func late(ctx context.Context, reserve time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < reserve
-}
 
 func (d *desk) sendTo(ctx context.Context, to mailbox.Destination, c vault.Conversation, r recipient) error {
 	id := vault.ID(c.Row.ID, c.Incarnation)

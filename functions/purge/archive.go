@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/vault"
 )
@@ -59,10 +60,7 @@ func (r *run) archive(ctx context.Context) error {
 	return nil
 }
 
-// extractsPartition and extractRuns are those of package extract: how long after its beginning, or after the end of its last turn,
-// an extract may still read.
-func extractsPartition(account string) string { return account + "#extract#" }
-
+// extractRuns is how long after its beginning, or after the end of its last turn, an extract may still read.
 const extractRuns = 3 * time.Hour
 
 // extracts deletes the extracts that may hold something that is gone: those that ended after the first of it began.
@@ -83,24 +81,22 @@ func (r *run) extracts(ctx context.Context) error {
 		}
 		return slices.ContainsFunc(r.days, func(f dayOf) bool { return f.Start.Before(ended) && began.Before(f.Ending.Due) })
 	}
-	var jobs []attr.Item
-	err := r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Control, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, createdAt, busyUntil, reason"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(extractsPartition(r.ses.Account))},
-	}, func(item attr.Item) (bool, error) {
+	var found []attr.Item
+	in := attr.Partition(r.Store.Tables.Control, jobs.Partition(r.ses.Account, jobs.Extract))
+	in.ProjectionExpression = aws.String("pk, sk, createdAt, busyUntil, reason")
+	err := r.Store.Query(ctx, in, func(item attr.Item) (bool, error) {
 		// Where the bucket has forgotten the files already, there is nothing to delete.
 		at := attr.GetTime(item, "createdAt")
 		if holds(at, vault.Latest(at, attr.GetTime(item, "busyUntil")).Add(extractRuns)) && r.Store.Now().Before(at.Add(48*time.Hour)) &&
 			attr.GetS(item, "reason") != overlaps {
-			jobs = append(jobs, item)
+			found = append(found, item)
 		}
 		return true, nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, job := range jobs {
+	for _, job := range found {
 		id := attr.GetS(job, "sk")
 		_, err := r.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &r.Store.Tables.Control, Key: attr.Key(attr.GetS(job, "pk"), id),
@@ -108,7 +104,7 @@ func (r *run) extracts(ctx context.Context) error {
 			ConditionExpression:      aws.String("attribute_exists(pk)"),
 			ExpressionAttributeNames: map[string]string{"#status": "status"},
 			ExpressionAttributeValues: attr.Item{
-				":failed": attr.S("failed"), ":overlaps": attr.S(overlaps), ":none": attr.S(""),
+				":failed": attr.S(jobs.Failed), ":overlaps": attr.S(overlaps), ":none": attr.S(""),
 			},
 		})
 		if err != nil {

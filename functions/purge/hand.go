@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/retention"
@@ -32,10 +29,7 @@ func (r *run) byHand(ctx context.Context) error {
 
 // wishes are the records that administrators of an account had destroyed and that are there yet.
 func (h *Handler) wishes(ctx context.Context, id string) (wishes []attr.Item, err error) {
-	err = h.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &h.Store.Tables.Control, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.HandPartition(id))},
-	}, func(item attr.Item) (bool, error) {
+	err = h.Store.Query(ctx, attr.Partition(h.Store.Tables.Control, account.HandPartition(id)), func(item attr.Item) (bool, error) {
 		wishes = append(wishes, item)
 		return true, nil
 	})

@@ -9,10 +9,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
 	"github.com/supportvault/supportvault/shared/edge"
@@ -59,7 +57,7 @@ func Build() (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
+	objects := vault.NewS3(cfg)
 	db := dynamodb.NewFromConfig(cfg)
 	return New(Deps{
 		Floor: retention.FloorOf(env["STAGE"]), Stage: env["STAGE"], Pace: pace,
@@ -99,24 +97,21 @@ type Report struct {
 	Failures []string `json:"failures"`
 }
 
-// Handle tells the triggers apart: the schedules' inputs have an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var req struct {
-		Request
-		events.SQSEvent
-	}
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return nil, errors.New("neither a batch of the queue nor an action")
-	}
+	return edge.Triggers{Batch: h.Batch, Otherwise: h.scheduled}.Handle(ctx, raw)
+}
+
+func (h *Handler) scheduled(ctx context.Context, raw json.RawMessage) (any, error) {
+	var req Request
+	err := json.Unmarshal(raw, &req)
 	switch {
-	case req.Action == "drift" && req.Account == "":
+	case err == nil && req.Action == "drift" && req.Account == "":
 		return h.Drift(ctx)
-	case req.Action == "" && req.Records != nil:
-		return h.Batch(ctx, req.SQSEvent)
-	case req.Action != "purge":
+	case err != nil || req.Action != "purge":
 		return nil, errors.New(`the request must be {"action": "purge"}, with an account or without, or {"action": "drift"}`)
 	}
-	report, err := h.Purge(ctx, req.Request)
+	report, err := h.Purge(ctx, req)
 	slog.InfoContext(ctx, "purged", slog.Int("accounts", report.Accounts), slog.Int("cohorts", report.Cohorts),
 		slog.Int("waiting", report.Waiting), slog.Int("conversations", report.Conversations), slog.Int("facts", report.Facts), slog.Int("visits", report.Visits),
 		slog.Int("items", report.Items), slog.Int("objects", report.Objects), slog.Int("receipts", report.Receipts),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/supportvault/supportvault/shared/pause"
 )
 
 // pacer bounds how many items are deleted in a second. Zero is no bound.
@@ -26,12 +28,5 @@ func (p *pacer) wait(ctx context.Context, n int) error {
 	p.free = p.free.Add(time.Duration(n) * time.Second / time.Duration(p.rate))
 	until := p.free.Sub(now)
 	p.mu.Unlock()
-	t := time.NewTimer(until)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return pause.For(ctx, until)
 }

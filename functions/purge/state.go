@@ -33,11 +33,9 @@ func (r *run) listDay(ctx context.Context, c vault.Cohort) error {
 		return nil
 	}
 	of := dayOf{Cohort: c}
-	err := r.Store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &r.Store.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, body"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(vault.DayPartition(r.ses.Account, c.Kind, c.ID))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Partition(r.Store.Tables.Records, vault.DayPartition(r.ses.Account, c.Kind, c.ID))
+	in.ProjectionExpression = aws.String("pk, sk, body")
+	err := r.Store.Query(ctx, in, func(item attr.Item) (bool, error) {
 		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
 		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
 		if r.listed+len(of.keys) >= most {

@@ -65,10 +65,11 @@ func (h *Handler) attachment(ctx context.Context, req events.APIGatewayV2HTTPReq
 }
 
 func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, f file, err error) {
-	asked, id, actor := req.PathParameters["account"], req.PathParameters["id"], actorOf(req)
-	if actor == "" {
-		return 0, f, ErrForbidden
+	asked, actor, err := edge.Token(req)
+	if err != nil {
+		return 0, f, err
 	}
+	id := req.PathParameters["id"]
 	record, incarnation, err := vault.ParseID(id)
 	if err != nil {
 		return 0, f, ErrNoAttachment

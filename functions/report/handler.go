@@ -20,11 +20,8 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// The faults of reading.
-var (
-	ErrForbidden = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
-	ErrParameter = fault.New(fault.Invalid, "parameter_invalid", "A parameter is not as it must be: from and to are RFC 3339 times, state is open or settled, limit is 1 to 100, cursor is the next of an answer.")
-)
+// ErrParameter is the fault of a query.
+var ErrParameter = fault.New(fault.Invalid, "parameter_invalid", "A parameter is not as it must be: from and to are RFC 3339 times, state is open or settled, limit is 1 to 100, cursor is the next of an answer.")
 
 // ErrNotFound is the fault of a conversation that cannot be read, for whatever reason.
 func ErrNotFound(kind retention.Kind) *fault.Fault {
@@ -65,9 +62,7 @@ func Build() (*Handler, error) {
 	}
 	tables := vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}
 	store := vault.Connect(awsenv.Config(), tables, env["OBJECTS_BUCKET"])
-	return New(Deps{Store: store, Audit: func(ctx context.Context, e audit.Entry) error {
-		return audit.Write(ctx, store.DB, tables.Control, e)
-	}}), nil
+	return New(Deps{Store: store, Audit: audit.Writer(store.DB, tables.Control)}), nil
 }
 
 // Handle reads the request.
@@ -90,19 +85,10 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 	return edge.HTTP(ctx, req, h.route), nil
 }
 
-// actorOf is whose token a request has; empty where it has none of the account that it asks for.
-func actorOf(req events.APIGatewayV2HTTPRequest) (actor string) {
-	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
-	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == req.PathParameters["account"] {
-		actor, _ = a.Lambda["token"].(string)
-	}
-	return actor
-}
-
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	asked, actor := req.PathParameters["account"], actorOf(req)
-	if actor == "" {
-		return 0, nil, ErrForbidden
+	asked, actor, err := edge.Token(req)
+	if err != nil {
+		return 0, nil, err
 	}
 	kind := kindOf(req.RouteKey)
 	ses, err := h.Store.Open(ctx, asked, "")

@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	bustypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/supportvault/supportvault/shared/awsenv"
+	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -28,47 +27,21 @@ func Build() (*Handler, error) {
 	queues := sqs.NewFromConfig(cfg)
 	return New(Deps{
 		Store: vault.Connect(cfg, config.Tables, config.ObjectsBucket),
-		Queue: sqsQueue{queues, config.Queue}, Purge: sqsQueue{queues, config.PurgeQueue},
+		Queue: references{queues, config.Queue}, Purge: references{queues, config.PurgeQueue},
 		Bus: eventBus{eventbridge.NewFromConfig(cfg), config.Bus},
 	}), nil
 }
 
-// Handle tells the two triggers apart: the schedule's input has an action.
+// Handle tells the triggers apart.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
-	var in struct {
-		Action string `json:"action"`
-		events.SQSEvent
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, errors.New("neither a batch of the queue nor an action")
-	}
-	switch {
-	case in.Action == "sweep":
-		return h.Sweep(ctx)
-	case in.Action != "" || in.Records == nil:
-		return nil, errors.New(`the action must be "sweep"`)
-	}
-	return h.Batch(ctx, in.SQSEvent)
+	return edge.Triggers{Batch: h.Batch, Otherwise: edge.Action("sweep", h.Sweep)}.Handle(ctx, raw)
 }
 
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
+// references is a queue of references.
+type references sqsqueue.Queue
 
-func (q sqsQueue) Send(ctx context.Context, references []vault.Reference) error {
-	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(references))
-	for i, r := range references {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(r.String())}
-	}
-	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
-	if err != nil {
-		return fmt.Errorf("send to queue: %w", err)
-	}
-	if len(out.Failed) > 0 {
-		return fmt.Errorf("send to queue: %d of %d refused", len(out.Failed), len(entries))
-	}
-	return nil
+func (q references) Send(ctx context.Context, all []vault.Reference) error {
+	return sqsqueue.Queue(q).SendAll(ctx, sqsqueue.Texts(all))
 }
 
 type eventBus struct {

@@ -3,8 +3,6 @@ package settle
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -57,26 +55,9 @@ func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSE
 	}), nil
 }
 
-// Swept is what a sweep found.
-type Swept struct {
-	Due int `json:"due"`
-}
-
 // Sweep sends to the queue what may have gone idle, of every account. Where there is nothing, an account costs two
 // read units.
-func (h *Handler) Sweep(ctx context.Context) (swept Swept, err error) {
-	var failures []error
-	err = h.Store.Accounts(ctx, func(account string) (bool, error) {
-		n, err := h.sweep(ctx, account)
-		swept.Due += n
-		if err != nil {
-			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
-		}
-		return true, nil
-	})
-	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
-	return swept, errors.Join(append(failures, err)...)
-}
+func (h *Handler) Sweep(ctx context.Context) (vault.Swept, error) { return h.Store.Sweep(ctx, h.sweep) }
 
 // sweepBatch is how many references are sent at once.
 const sweepBatch = 10

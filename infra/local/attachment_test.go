@@ -11,9 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // request asks the API with the account's token.
@@ -133,24 +130,13 @@ func TestEndToEndAttachment(t *testing.T) {
 	if res, body := other.request(t, http.MethodGet, "/attachments/"+id+"/"+file, nil, nil); res.StatusCode != http.StatusForbidden {
 		t.Errorf("with another token: %d %.60q", res.StatusCode, body)
 	}
-	found := 0
-	objects := s3.NewListObjectsV2Paginator(s.s3(), &s3.ListObjectsV2Input{Bucket: aws.String(s.Buckets["objects"]), Prefix: aws.String("files/attached/")})
-	for objects.HasMorePages() {
-		page, err := objects.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, object := range page.Contents {
-			lines, err := s.head(t.Context(), s.Buckets["objects"], *object.Key, 1000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found++; strings.Contains(strings.Join(lines, "\n"), "nightingale") {
-				t.Errorf("%s is in the clear", *object.Key)
-			}
+	stored := s.stored(t, "files/attached/")
+	for key, text := range stored {
+		if strings.Contains(text, "nightingale") {
+			t.Errorf("%s is in the clear", key)
 		}
 	}
-	if found != 1 {
-		t.Errorf("%d objects", found)
+	if len(stored) != 1 {
+		t.Errorf("%d objects", len(stored))
 	}
 }

@@ -44,6 +44,27 @@ func deployedStack(t *testing.T) stack {
 	return s
 }
 
+// stored are the beginnings of the objects whose names begin so, by name.
+func (s stack) stored(t *testing.T, prefix string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	objects := s3.NewListObjectsV2Paginator(s.s3(), &s3.ListObjectsV2Input{Bucket: aws.String(s.Buckets["objects"]), Prefix: &prefix})
+	for objects.HasMorePages() {
+		page, err := objects.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range page.Contents {
+			lines, err := s.head(t.Context(), s.Buckets["objects"], *object.Key, 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[*object.Key] = strings.Join(lines, "\n")
+		}
+	}
+	return texts
+}
+
 // newAccount creates an account of its own for the test.
 func (s stack) newAccount(t *testing.T, r accountRequest) outputs {
 	t.Helper()
@@ -326,19 +347,8 @@ func sealed(t *testing.T, s stack, c chat) {
 			}
 		}
 	}
-	objects := s3.NewListObjectsV2Paginator(s.s3(), &s3.ListObjectsV2Input{Bucket: aws.String(s.Buckets["objects"])})
-	for objects.HasMorePages() {
-		page, err := objects.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, object := range page.Contents {
-			lines, err := s.head(t.Context(), s.Buckets["objects"], *object.Key, 1000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			look(*object.Key, []byte(strings.Join(lines, "\n")))
-		}
+	for key, text := range s.stored(t, "") {
+		look(key, []byte(text))
 	}
 	log, err := os.ReadFile(home{dir: filepath.Dir(os.Getenv("SUPPORTVAULT_OUTPUTS"))}.log("ministack"))
 	if err != nil {

@@ -65,10 +65,8 @@ func (s stack) importFile(ctx context.Context, account, file string, told func(i
 		return im, err
 	}
 	for im.Status == "running" {
-		select {
-		case <-ctx.Done():
-			return im, ctx.Err()
-		case <-time.After(importEvery):
+		if err := sleep(ctx, importEvery); err != nil {
+			return im, err
 		}
 		if err := call("status", id); err != nil {
 			return im, err

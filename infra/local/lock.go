@@ -28,11 +28,9 @@ func lock(ctx context.Context, h home, name string, p *progress) (unlock func(),
 			p.say("another command is at %s; waiting for it", name)
 			p = nil
 		}
-		select {
-		case <-ctx.Done():
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
+			return nil, err
 		}
 		if time.Now().After(deadline) {
 			f.Close()

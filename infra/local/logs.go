@@ -82,10 +82,8 @@ func logsCommand(ctx context.Context, root string, args []string) error {
 		for _, l := range lines {
 			seen[l.id] = true
 		}
-		select {
-		case <-ctx.Done():
+		if sleep(ctx, 2*time.Second) != nil {
 			return nil
-		case <-time.After(2 * time.Second):
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package attr builds and reads the attribute values of DynamoDB items. An attribute that is absent or of another type
-// reads as its zero value: what a row must have is checked where the row is understood.
+// Package attr builds and reads the attribute values of DynamoDB items, and the queries of partitions of them. An attribute that
+// is absent or of another type reads as its zero value: what a row must have is checked where the row is understood.
 package attr
 
 import (
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -44,6 +46,22 @@ func Map(v Item) types.AttributeValue { return &types.AttributeValueMemberM{Valu
 
 // Key is the primary key of a table of this project.
 func Key(pk, sk string) Item { return Item{"pk": S(pk), "sk": S(sk)} }
+
+// Partition asks for all items of a partition of such a table, consistently.
+func Partition(table, pk string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: Item{":pk": S(pk)},
+	}
+}
+
+// Beginning asks for those items of a partition whose sort key begins so, consistently.
+func Beginning(table, pk, prefix string) *dynamodb.QueryInput {
+	in := Partition(table, pk)
+	in.KeyConditionExpression = aws.String("pk = :pk AND begins_with(sk, :prefix)")
+	in.ExpressionAttributeValues[":prefix"] = S(prefix)
+	return in
+}
 
 // GetS reads a string.
 func GetS(item Item, name string) string {

@@ -47,16 +47,17 @@ func Write(ctx context.Context, db *dynamodb.Client, table string, e Entry) erro
 	return nil
 }
 
+// Writer is Write into a table.
+func Writer(db *dynamodb.Client, table string) func(context.Context, Entry) error {
+	return func(ctx context.Context, e Entry) error { return Write(ctx, db, table, e) }
+}
+
 // Read hands out an account's entries in the order in which they were written, those of the days of both instants too. A day
 // costs a query even where nobody read anything.
 func Read(ctx context.Context, db *dynamodb.Client, table, account string, from, to time.Time, each func(Entry) error) error {
 	to = to.UTC()
 	for day := from.UTC().Truncate(24 * time.Hour); !day.After(to); day = day.AddDate(0, 0, 1) {
-		pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
-			TableName: &table, ConsistentRead: aws.Bool(true),
-			KeyConditionExpression:    aws.String("pk = :pk"),
-			ExpressionAttributeValues: attr.Item{":pk": attr.S(Partition(account, day))},
-		})
+		pages := dynamodb.NewQueryPaginator(db, attr.Partition(table, Partition(account, day)))
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -54,7 +55,21 @@ var (
 	ErrBodyTooLarge = fault.New(fault.TooLarge, "body_too_large", "The body is larger than 1 MB.")
 	ErrBodyEncoding = fault.New(fault.Invalid, "body_encoding", "The body is not valid base64.")
 	ErrUnavailable  = fault.New(fault.Unavailable, "unavailable", "The vault cannot do this right now; try again in a moment.")
+	ErrForbidden    = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
 )
+
+// Token is the account that a request's path names and whose token it has; ErrForbidden where that is not the account's.
+func Token(req events.APIGatewayV2HTTPRequest) (account, token string, err error) {
+	account = req.PathParameters["account"]
+	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
+	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
+		token, _ = a.Lambda["token"].(string)
+	}
+	if token == "" {
+		return account, "", ErrForbidden
+	}
+	return account, token, nil
+}
 
 // Body is the body's raw bytes, refused over a limit in bytes before it is decoded.
 func Body(req events.APIGatewayV2HTTPRequest, limit int) ([]byte, error) {
@@ -86,7 +101,7 @@ func Header(req events.APIGatewayV2HTTPRequest) http.Header {
 	return h
 }
 
-// HTTP runs a handler of a request and renders what it answers or what went wrong.
+// HTTP runs a handler of a request and renders what it answers or what went wrong. A nil answer has no body.
 func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 	handle func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, error),
 ) (res events.APIGatewayV2HTTPResponse) {
@@ -109,6 +124,21 @@ func HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest,
 	slog.Log(ctx, level, "refused", slog.String("route", req.RouteKey), slog.Int("status", f.Status()),
 		slog.String("code", f.Code), slog.String("cause", Cause(err)))
 	return render(ctx, f.Status(), errorBody(f))
+}
+
+// Located is HTTP for a handler that says where what it answers stands, or where it leads.
+func Located(ctx context.Context, req events.APIGatewayV2HTTPRequest,
+	handle func(context.Context, events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error),
+) events.APIGatewayV2HTTPResponse {
+	var location string
+	res := HTTP(ctx, req, func(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, err error) {
+		status, answer, location, err = handle(ctx, req)
+		return status, answer, err
+	})
+	if location != "" && res.StatusCode < http.StatusBadRequest {
+		res.Headers["location"] = location
+	}
+	return res
 }
 
 var errPanic, errAnswer = errors.New("panic"), errors.New("answer")
@@ -142,18 +172,18 @@ func errorBody(f *fault.Fault) any {
 func ErrorAnswer(err error) any { return errorBody(fault.Of(err)) }
 
 func render(ctx context.Context, status int, answer any) events.APIGatewayV2HTTPResponse {
+	headers := map[string]string{"cache-control": "no-store", "x-content-type-options": "nosniff"}
+	if answer == nil {
+		return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: headers}
+	}
 	body, err := json.Marshal(answer)
 	if err != nil {
 		// The library's text may quote what it could not write.
 		slog.ErrorContext(ctx, "the answer cannot be written", slog.String("type", fmt.Sprintf("%T", answer)))
 		return render(ctx, http.StatusInternalServerError, errorBody(fault.Of(errAnswer)))
 	}
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: status, Body: string(body) + "\n",
-		Headers: map[string]string{
-			"content-type": "application/json; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff",
-		},
-	}
+	headers["content-type"] = "application/json; charset=utf-8"
+	return events.APIGatewayV2HTTPResponse{StatusCode: status, Body: string(body) + "\n", Headers: headers}
 }
 
 // Queue runs a handler for each message of a batch and reports the failed ones, so that only they come again.
@@ -177,6 +207,12 @@ func one(ctx context.Context, m events.SQSMessage, handle func(context.Context, 
 		}
 	}()
 	return handle(ctx, m)
+}
+
+// Late says whether less time than a reserve is left to an invocation.
+func Late(ctx context.Context, reserve time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < reserve
 }
 
 // Run builds a handler and serves it; a mistake in the configuration ends the process with all that is wrong.

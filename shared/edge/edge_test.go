@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -131,6 +132,37 @@ const internal = `{"error":{"code":"internal","message":"Something went wrong he
 
 type secretive struct{ Content string }
 
+func TestToken(t *testing.T) {
+	type claims = map[string]any
+	for _, tc := range []struct {
+		name   string
+		claims claims
+		ok     bool
+	}{
+		{"a token of the account", claims{"account": "demo", "token": "t1"}, true},
+		{"no authorizer", nil, false},
+		{"an authorizer that says nothing", claims{}, false},
+		{"a token of another account", claims{"account": "other", "token": "t1"}, false},
+		{"an account without a token", claims{"account": "demo"}, false},
+		{"an empty token", claims{"account": "demo", "token": ""}, false},
+		{"a token that is no text", claims{"account": "demo", "token": 1}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			req := events.APIGatewayV2HTTPRequest{PathParameters: map[string]string{"account": "demo"}}
+			if tc.claims != nil {
+				req.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: tc.claims}
+			}
+			account, token, err := edge.Token(req)
+			if tc.ok && (account != "demo" || token != "t1" || err != nil) {
+				t.Errorf("%q %q %v", account, token, err)
+			}
+			if !tc.ok && (token != "" || !errors.Is(err, edge.ErrForbidden)) {
+				t.Errorf("%q %v, want ErrForbidden", token, err)
+			}
+		})
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	taken := fault.New(fault.Conflict, "taken", "It is taken.")
 	for _, tc := range []struct {
@@ -141,6 +173,7 @@ func TestHTTP(t *testing.T) {
 		log    string // how many lines of which level; empty: none
 	}{
 		{"an answer", func() (int, any, error) { return http.StatusAccepted, map[string]int{"accepted": 1}, nil }, 202, `{"accepted":1}` + "\n", ""},
+		{"no answer", func() (int, any, error) { return http.StatusNoContent, nil, nil }, 204, "", ""},
 		{"a fault", func() (int, any, error) { return 0, nil, taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
 		{"a fault and an answer, which is not told", func() (int, any, error) { return 200, "canary", taken }, 409, `{"error":{"code":"taken","message":"It is taken."},"message":"It is taken."}` + "\n", "INFO"},
 		{"a fault whose cause is not told", func() (int, any, error) { return 0, nil, edge.ErrUnavailable.Because(errors.New("throttled")) }, 503,
@@ -160,6 +193,9 @@ func TestHTTP(t *testing.T) {
 			want := events.APIGatewayV2HTTPResponse{StatusCode: tc.status, Body: tc.body, Headers: map[string]string{
 				"content-type": "application/json; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff",
 			}}
+			if tc.body == "" {
+				delete(want.Headers, "content-type")
+			}
 			if diff := cmp.Diff(want, res); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
@@ -176,6 +212,29 @@ func TestHTTP(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.log, strings.Join(levels, " ")); diff != "" {
 				t.Errorf("levels of the log's lines (-want +got):\n%s\n%s", diff, log)
+			}
+		})
+	}
+}
+
+func TestLocated(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		status int
+		err    error
+		want   string
+	}{
+		{"where something was made", http.StatusCreated, nil, "/v1/x"},
+		{"where a file is", http.StatusFound, nil, "/v1/x"},
+		{"of a refusal, nowhere", 0, fault.New(fault.Conflict, "taken", "It is taken."), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			res := edge.Located(t.Context(), events.APIGatewayV2HTTPRequest{},
+				func(context.Context, events.APIGatewayV2HTTPRequest) (int, any, string, error) {
+					return tc.status, nil, "/v1/x", tc.err
+				})
+			if got := res.Headers["location"]; got != tc.want {
+				t.Errorf("location %q, want %q", got, tc.want)
 			}
 		})
 	}
@@ -263,6 +322,14 @@ func TestQueueReportsNothingOfWhatWentWell(t *testing.T) {
 	res := edge.Queue(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "a"}}}, func(context.Context, events.SQSMessage) error { return nil })
 	if b, err := json.Marshal(res); string(b) != `{"batchItemFailures":[]}` || err != nil || log.Len() != 0 {
 		t.Errorf("report %s, %v, log %s", b, err, log)
+	}
+}
+
+func TestLate(t *testing.T) {
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if edge.Late(t.Context(), time.Hour) || edge.Late(soon, time.Second) || !edge.Late(soon, time.Hour) {
+		t.Error("it is late when there is time, or not when there is none")
 	}
 }
 

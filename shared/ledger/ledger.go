@@ -238,11 +238,8 @@ func ValidCursor(s string) bool { return len(s) <= 512 && cursorForm().MatchStri
 func (l *Ledger) Page(ctx context.Context, account, record string, incarnation int, after string,
 ) (entries []Entry, next string, err error) {
 	pk := partition(account, record)
-	in := &dynamodb.QueryInput{
-		TableName: &l.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(pageSize),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk), ":prefix": attr.S(prefix(incarnation))},
-	}
+	in := attr.Beginning(l.Table, pk, prefix(incarnation))
+	in.Limit = aws.Int32(pageSize)
 	if after != "" {
 		in.ExclusiveStartKey = attr.Key(pk, prefix(incarnation)+after)
 	}

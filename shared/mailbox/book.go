@@ -183,10 +183,7 @@ func (b *Book) Unsuppress(ctx context.Context, id string) (ok bool, err error) {
 }
 
 func (b *Book) partition(pk string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &b.store.Tables.Control, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
-	}
+	return attr.Partition(b.store.Tables.Control, pk)
 }
 
 func (b *Book) get(ctx context.Context, pk, sk string) (attr.Item, error) {

@@ -237,17 +237,21 @@ func crispWritten(d Delivery) (*conversation.Event, error) {
 // crispAnswer follows the id of a message that asked in the id of the answer.
 const crispAnswer = "answer"
 
+// crispChanged reads a change of a message, and the id of that.
+func crispChanged(d Delivery) (e *conversation.Event, body crispMessage, message string, err error) {
+	if err := strictjson.Read(d.Body, &body); err != nil {
+		return nil, body, "", err
+	}
+	if e, err = crispEvent(d, body.Data.Session, body.Time); err != nil {
+		return nil, body, "", err
+	}
+	message, err = parseID(body.Data.Fingerprint)
+	return e, body, message, err
+}
+
 // crispAnswered reads what a visitor chose or filled in, which is a change of the message that asked. The last answer counts.
 func crispAnswered(d Delivery) (*conversation.Event, error) {
-	var body crispMessage
-	if err := strictjson.Read(d.Body, &body); err != nil {
-		return nil, err
-	}
-	e, err := crispEvent(d, body.Data.Session, body.Time)
-	if err != nil {
-		return nil, err
-	}
-	asked, err := parseID(body.Data.Fingerprint)
+	e, body, asked, err := crispChanged(d)
 	if err != nil {
 		return nil, err
 	}
@@ -277,15 +281,7 @@ func crispAnswered(d Delivery) (*conversation.Event, error) {
 
 // crispRemoved takes back a message.
 func crispRemoved(d Delivery) (*conversation.Event, error) {
-	var body crispMessage
-	if err := strictjson.Read(d.Body, &body); err != nil {
-		return nil, err
-	}
-	e, err := crispEvent(d, body.Data.Session, body.Time)
-	if err != nil {
-		return nil, err
-	}
-	id, err := parseID(body.Data.Fingerprint)
+	e, _, id, err := crispChanged(d)
 	if err != nil {
 		return nil, err
 	}

@@ -128,11 +128,9 @@ func (c Cohorts) Begins(cohort retention.Cohort) bool {
 // Cohorts reads all cohorts of a kind, consistently.
 func (ses *Session) Cohorts(ctx context.Context, kind retention.Kind) (Cohorts, error) {
 	all := Cohorts{policy: ses.Policy.InForce, kind: kind, opened: ses.opened}
-	err := ses.store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &ses.store.Tables.Keys, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(cohortPartition(ses.Account, kind))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Partition(ses.store.Tables.Keys, cohortPartition(ses.Account, kind))
+	in.ScanIndexForward = aws.Bool(false)
+	err := ses.store.Query(ctx, in, func(item attr.Item) (bool, error) {
 		return true, all.add(kind, item)
 	})
 	return all, err

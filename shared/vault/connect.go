@@ -17,8 +17,13 @@ import (
 func Connect(cfg aws.Config, tables Tables, bucket string, options ...func(*dynamodb.Options)) *Store {
 	return &Store{
 		DB: dynamodb.NewFromConfig(cfg, options...), Tables: tables, Now: time.Now, Ring: keyring.New(kms.NewFromConfig(cfg), time.Now),
-		Objects: &Objects{Bucket: bucket, Client: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })},
+		Objects: &Objects{Bucket: bucket, Client: NewS3(cfg)},
 	}
+}
+
+// NewS3 makes a client of S3 that an emulator understands too, which has no virtual hosts.
+func NewS3(cfg aws.Config) *s3.Client {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = awsenv.Emulated() })
 }
 
 // impatience is how many times sooner than the SDK an impatient client repeats what a table throttles.

@@ -65,12 +65,9 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	for _, pointer := range attr.GetStrings(record, "pointers") {
 		keys = append(keys, attr.Key(pointer, pointerKey(r)))
 	}
-	err = s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk, #object"),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#object": "object"},
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk), ":prefix": attr.S(entryPrefix(r.Incarnation))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Beginning(s.Tables.Records, pk, entryPrefix(r.Incarnation))
+	in.ProjectionExpression, in.ExpressionAttributeNames = aws.String("pk, sk, #object"), map[string]string{"#object": "object"}
+	err = s.Query(ctx, in, func(item attr.Item) (bool, error) {
 		keys = append(keys, item)
 		if object := attr.GetS(item, "object"); object != "" {
 			objects = append(objects, object)
@@ -110,12 +107,9 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 
 // LastReceived is when the newest event of a life of a conversation came in that awaits settling; zero if there is none.
 func (s *Store) LastReceived(ctx context.Context, r Row) (last time.Time, err error) {
-	err = s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("#at"),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#at": "at"},
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(entryPrefix(r.Incarnation))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Beginning(s.Tables.Records, RecordPartition(r.Account, r.ID), entryPrefix(r.Incarnation))
+	in.ProjectionExpression, in.ExpressionAttributeNames = aws.String("#at"), map[string]string{"#at": "at"}
+	err = s.Query(ctx, in, func(item attr.Item) (bool, error) {
 		if at := attr.GetTime(item, "at"); at.After(last) {
 			last = at
 		}
@@ -133,14 +127,9 @@ type Range struct {
 	Page        int32
 }
 
-// Before is the bound below which lies what happened before an instant.
-func Before(at time.Time) string { return Position(at, "", 0)[:13] }
-
-// Places hands out the places of a range of the index with their positions until the function answers false. The index
-// follows the table within moments: what counts must be read from the row.
-func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (bool, error)) error {
+func (in Range) query(table string) *dynamodb.QueryInput {
 	query := &dynamodb.QueryInput{
-		TableName: &s.Tables.Keys, IndexName: aws.String(Listing), ScanIndexForward: aws.Bool(!in.NewestFirst),
+		TableName: &table, IndexName: aws.String(Listing), ScanIndexForward: aws.Bool(!in.NewestFirst),
 		KeyConditionExpression:    aws.String("listing = :listing"),
 		ExpressionAttributeValues: attr.Item{":listing": attr.S(in.Listing)},
 	}
@@ -152,7 +141,16 @@ func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (
 		query.ExpressionAttributeNames = map[string]string{"#position": "position"}
 		query.ExpressionAttributeValues[":below"] = attr.S(in.Below)
 	}
-	return s.Query(ctx, query, func(item attr.Item) (bool, error) {
+	return query
+}
+
+// Before is the bound below which lies what happened before an instant.
+func Before(at time.Time) string { return Position(at, "", 0)[:13] }
+
+// Places hands out the places of a range of the index with their positions until the function answers false. The index
+// follows the table within moments: what counts must be read from the row.
+func (s *Store) Places(ctx context.Context, in Range, each func(Place, string) (bool, error)) error {
+	return s.Query(ctx, in.query(s.Tables.Keys), func(item attr.Item) (bool, error) {
 		position := attr.GetS(item, "position")
 		place, err := ParsePosition(position)
 		if err != nil {

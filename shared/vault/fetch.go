@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/keyring"
@@ -78,11 +75,7 @@ func (s SealedItem) Size() int { return len(s.body) }
 // answers false. Page is how many are read at a time; zero is a megabyte.
 func (ses *Session) OfDay(ctx context.Context, c Cohort, after string, page int32, each func(SealedItem) (bool, error)) error {
 	pk := DayPartition(ses.Account, c.Kind, c.ID)
-	in := &dynamodb.QueryInput{
-		TableName: &ses.store.Tables.Records, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(pk)},
-	}
+	in := attr.Partition(ses.store.Tables.Records, pk)
 	if page > 0 {
 		in.Limit = &page
 	}

@@ -238,12 +238,9 @@ func (s *Store) File(ctx context.Context, r FileReference) (f File, ok bool, err
 
 // files reads the rows of all files of a life of a conversation.
 func (s *Store) files(ctx context.Context, r Row, attributes string) (all []File, err error) {
-	err = s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#state": "state"},
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(filePrefix(r.Incarnation))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Beginning(s.Tables.Records, RecordPartition(r.Account, r.ID), filePrefix(r.Incarnation))
+	in.ProjectionExpression, in.ExpressionAttributeNames = &attributes, map[string]string{"#state": "state"}
+	err = s.Query(ctx, in, func(item attr.Item) (bool, error) {
 		f, err := readFile(r.Account, item)
 		all = append(all, f)
 		return true, err

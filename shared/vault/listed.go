@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/retention"
 )
@@ -31,17 +28,7 @@ func (l Listed) Item(kind retention.Kind, c retention.Cohort) retention.Item {
 
 // Listed hands out the rows of a range of the index until the function answers false.
 func (s *Store) Listed(ctx context.Context, in Range, each func(Listed) (bool, error)) error {
-	query := &dynamodb.QueryInput{
-		TableName: &s.Tables.Keys, IndexName: aws.String(Listing),
-		KeyConditionExpression:    aws.String("listing = :listing"),
-		ExpressionAttributeValues: attr.Item{":listing": attr.S(in.Listing)},
-	}
-	if in.Below != "" {
-		query.KeyConditionExpression = aws.String("listing = :listing AND #position < :below")
-		query.ExpressionAttributeNames = map[string]string{"#position": "position"}
-		query.ExpressionAttributeValues[":below"] = attr.S(in.Below)
-	}
-	return s.Query(ctx, query, func(item attr.Item) (bool, error) {
+	return s.Query(ctx, in.query(s.Tables.Keys), func(item attr.Item) (bool, error) {
 		place, err := ParsePosition(attr.GetS(item, "position"))
 		if err != nil {
 			return false, err

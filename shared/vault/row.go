@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/keyring"
@@ -192,11 +191,9 @@ func (ses *Session) Row(ctx context.Context, record string, incarnation int) (r 
 // Rows reads all lives of a conversation, the newest first.
 func (ses *Session) Rows(ctx context.Context, record string) ([]Row, error) {
 	var rows []Row
-	err := ses.store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &ses.store.Tables.Keys, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(conversationPartition(ses.Account, record))},
-	}, func(item attr.Item) (bool, error) {
+	in := attr.Partition(ses.store.Tables.Keys, conversationPartition(ses.Account, record))
+	in.ScanIndexForward = aws.Bool(false)
+	err := ses.store.Query(ctx, in, func(item attr.Item) (bool, error) {
 		r, err := ses.store.readRow(ses.Account, item)
 		rows = append(rows, r)
 		return true, err

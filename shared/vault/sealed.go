@@ -129,11 +129,7 @@ func (ses *Session) fetch(ctx context.Context, item attr.Item) ([]byte, error) {
 func (ses *Session) Events(ctx context.Context, r Row) (events, stale []StoredEvent, err error) {
 	prefix := entryPrefix(r.Incarnation)
 	var items []attr.Item
-	err = ses.store.Query(ctx, &dynamodb.QueryInput{
-		TableName: &ses.store.Tables.Records, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(RecordPartition(r.Account, r.ID)), ":prefix": attr.S(prefix)},
-	}, func(item attr.Item) (bool, error) {
+	err = ses.store.Query(ctx, attr.Beginning(ses.store.Tables.Records, RecordPartition(r.Account, r.ID), prefix), func(item attr.Item) (bool, error) {
 		items = append(items, item)
 		return true, nil
 	})

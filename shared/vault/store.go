@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/keyring"
+	"github.com/supportvault/supportvault/shared/pause"
 )
 
 // Tables are the physical names of the tables.
@@ -243,14 +245,7 @@ func (s *Store) Query(ctx context.Context, in *dynamodb.QueryInput, each func(at
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(min(d, 5*time.Second))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return pause.For(ctx, min(d, 5*time.Second))
 }
 
 // IsConditionFailed says whether a conditional write found its condition false.
@@ -261,9 +256,28 @@ func IsConditionFailed(err error) bool {
 
 // Accounts hands out the ids of all accounts until the function answers false.
 func (s *Store) Accounts(ctx context.Context, each func(id string) (bool, error)) error {
-	return s.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Tables.Control, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(account.ListPartition)},
-	}, func(item attr.Item) (bool, error) { return each(attr.GetS(item, "sk")) })
+	return s.Query(ctx, attr.Partition(s.Tables.Control, account.ListPartition), func(item attr.Item) (bool, error) {
+		return each(attr.GetS(item, "sk"))
+	})
+}
+
+// Swept is what a sweep found.
+type Swept struct {
+	Due int `json:"due"`
+}
+
+// Sweep looks at every account for what is due, of which it is told how much. Where one account fails, the others have their turn
+// all the same.
+func (s *Store) Sweep(ctx context.Context, look func(ctx context.Context, account string) (due int, err error)) (swept Swept, err error) {
+	var failures []error
+	err = s.Accounts(ctx, func(account string) (bool, error) {
+		n, err := look(ctx, account)
+		swept.Due += n
+		if err != nil {
+			failures = append(failures, fmt.Errorf("sweep %s: %w", account, err))
+		}
+		return true, nil
+	})
+	slog.InfoContext(ctx, "swept", slog.Int("due", swept.Due))
+	return swept, errors.Join(append(failures, err)...)
 }

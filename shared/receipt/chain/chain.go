@@ -15,6 +15,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/lazyregexp"
+	"github.com/supportvault/supportvault/shared/pause"
 	"github.com/supportvault/supportvault/shared/receipt"
 )
 
@@ -220,14 +221,7 @@ func sleep(ctx context.Context, try int) error {
 	if try == 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(min(5*time.Millisecond<<min(try, 10), 250*time.Millisecond))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return pause.For(ctx, min(5*time.Millisecond<<min(try, 10), 250*time.Millisecond))
 }
 
 // Attest signs that a chain is as it is, now: whoever reads the head then knows that nothing was left out up to this moment.
@@ -348,11 +342,7 @@ func (c *Chain) Newest(ctx context.Context, account string, below int64, limit i
 }
 
 func (c *Chain) receipts(account string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &c.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(partition(account)), ":prefix": attr.S(numbers)},
-	}
+	return attr.Beginning(c.Table, partition(account), numbers)
 }
 
 // Export writes the set of an account, as package receipt draws it, and answers the keys for the file beside it. Whatever is
@@ -445,10 +435,7 @@ func (c *Chain) whole(ctx context.Context, account string, row attr.Item) (signe
 		return signed, err
 	}
 	signed.Leaves = make([]receipt.Hash, 0, signed.Receipt.Size)
-	pages := dynamodb.NewQueryPaginator(c.DB, &dynamodb.QueryInput{
-		TableName: &c.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.S(leavesPartition(account, signed.Receipt.Root))},
-	})
+	pages := dynamodb.NewQueryPaginator(c.DB, attr.Partition(c.Table, leavesPartition(account, signed.Receipt.Root)))
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
