@@ -11,11 +11,15 @@ type Tally struct {
 }
 
 // Tally counts what is settled in a cohort, without reading any of it: conversations by the index, which follows the table
-// within moments and knows how large they are, what goes by the day by its items.
+// within moments and knows how large they are, what goes by the day by its items, in which the parts of a visit stand together.
 func (ses *Session) Tally(ctx context.Context, c Cohort) (t Tally, err error) {
 	if c.Kind.ByDay() {
+		last := ""
 		err = ses.OfDay(ctx, c, "", 0, func(f SealedItem) (bool, error) {
-			t.Records, t.Bytes = t.Records+1, t.Bytes+int64(f.Size())
+			if record := c.RecordOf(f.ID); record != last {
+				t.Records, last = t.Records+1, record
+			}
+			t.Bytes += int64(f.Size())
 			return true, nil
 		})
 		return t, err
