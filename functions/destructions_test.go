@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
+	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
@@ -264,5 +266,41 @@ func TestStoreDestructionOutlivesANewMessage(t *testing.T) {
 	}
 	if got := r.doomed(t, demo); got != nil {
 		t.Errorf("waiting: %v", got)
+	}
+}
+
+// What an administrator had destroyed is hidden already: a preview does not count it once more, and the calendar has it on its own day.
+func TestWhatIsDestroyedByHandIsCountedOnce(t *testing.T) {
+	for name, hold := range map[string]string{"together": "", "one by one": `{"reason":"A case.","kinds":["chat"],"tag":"vip"}`} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		for i := range 3 {
+			r.mustPost(t, demo, "canonical", wholeChat(fmt.Sprint("c", i), noon, "hello", ""))
+		}
+		if hold != "" {
+			if code := r.asked(t, demo, "POST holds", hold, nil); code != "" {
+				t.Fatal(code)
+			}
+		}
+		if code := r.destroy(t, demo, r.id(t, demo, "canonical", "c1", 1), nil); code != "" {
+			t.Fatal(code)
+		}
+		r.Clock.Advance(10 * 24 * time.Hour)
+		p, _ := r.preview(t, demo, `"retention":{"chat":"P1D"}`)
+		i := slices.IndexFunc(p.Kinds, func(k admin.KindPreview) bool { return k.Kind == retention.Chat })
+		if got := p.Kinds[i].Hides.Records; got != 2 {
+			t.Errorf("%s: a preview hides %d", name, got)
+		}
+		var calendar admin.Calendar
+		if code := r.asked(t, demo, "GET retention/calendar?kind=chat", "", &calendar); code != "" {
+			t.Fatal(code)
+		}
+		days := map[string]int{}
+		for _, day := range calendar.Days {
+			days[day.Date] = day.Records
+		}
+		if diff := cmp.Diff(map[string]int{"2026-11-22": 1, "2027-02-22": 2}, days); diff != "" {
+			t.Errorf("%s: the calendar (-want +got)\n%s", name, diff)
+		}
 	}
 }

@@ -233,13 +233,19 @@ func (r *road) file(t testing.TB, a admin.Created, id, file, part string) (event
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := []byte(res.Body)
-	if res.IsBase64Encoded {
-		if body, err = base64.StdEncoding.DecodeString(res.Body); err != nil {
-			t.Fatal(err)
-		}
+	body, err := decoded(res)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return res, body
+}
+
+// decoded is the body of an answer.
+func decoded(res events.APIGatewayV2HTTPResponse) ([]byte, error) {
+	if res.IsBase64Encoded {
+		return base64.StdEncoding.DecodeString(res.Body)
+	}
+	return []byte(res.Body), nil
 }
 
 func (r *road) fileShown(t testing.TB, a admin.Created, id, file, when string) {

@@ -4,11 +4,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
 // This file is what an account should hold and show, told as simply as possible: every life of a conversation with all that was
-// said in it, the policy in force with those before it that still keep something, and the holds. Its one rule is that what is
+// said in it and the files that came with it, every day of visits, the policy in force with those before it that still keep
+// something, and the holds. Its one rule is that what is
 // over for good at any moment, because no policy that counts then keeps it and nothing holds it, stays so. Of package
 // retention it takes the calendar only. sequence_test.go drives it beside the functions.
 
@@ -21,6 +23,7 @@ type life struct {
 	email            string
 	tags             []string
 	texts            []string
+	files            []*filed
 	// anchor is when somebody was last active, known up to when everything is known.
 	anchor, known time.Time
 	// ended says that the last thing that came was the end; status is a ticket's, told at an instant.
@@ -38,6 +41,35 @@ type life struct {
 	// gone says that it is over for good, destroyed that the tables say so.
 	gone, destroyed bool
 	destroyedAt     time.Time
+}
+
+// filed is a file that came with an entry of a life, and is looked for.
+type filed struct {
+	id      string
+	entry   int
+	content []byte
+	// upload is the upload that it is; else it has an address. Put says that somebody has put it there.
+	upload string
+	put    bool
+	state  conversation.FileState
+}
+
+// stored are the files of a life that can be read with it.
+func (l *life) stored() (n int) {
+	for _, f := range l.files {
+		if f.state == conversation.FileStored {
+			n++
+		}
+	}
+	return n
+}
+
+// visitDay is a day of visits: what was told of each, by its id.
+type visitDay struct {
+	retention.Cohort
+	visits map[string][]conversation.Page
+	// gone says that all of it is over for good, destroyed that the tables say so.
+	gone, destroyed bool
 }
 
 // terms are what a policy says of a life: its own or those of the first rule that matches.
@@ -65,8 +97,12 @@ type regulation struct {
 }
 
 var planned = map[retention.Plan]map[retention.Kind]string{
-	retention.Standard:   {retention.Chat: "P3M", retention.Ticket: "P2Y", retention.Fact: "P1Y"},
-	retention.Enterprise: {retention.Chat: "P2Y", retention.Ticket: "P3Y", retention.Fact: "P3Y"},
+	retention.Standard: {
+		retention.Chat: "P3M", retention.Ticket: "P2Y", retention.Call: "P2Y", retention.Article: "P100Y", retention.Visit: "P1Y", retention.Fact: "P1Y",
+	},
+	retention.Enterprise: {
+		retention.Chat: "P2Y", retention.Ticket: "P3Y", retention.Call: "P3Y", retention.Article: "P100Y", retention.Visit: "P3Y", retention.Fact: "P3Y",
+	},
 }
 
 // waiting is a policy that was in force before, and until when it still keeps something.
@@ -85,13 +121,16 @@ type holding struct {
 
 // ideal is an account as it should be.
 type ideal struct {
-	zone    *time.Location
+	zone *time.Location
+	// minimal says that it keeps nothing that identifies anybody, and no file.
+	minimal bool
 	policy  regulation
 	before  regulation // what undoing the last change brings back, until undo
 	undo    time.Time
 	waiting []waiting
 	holds   []holding
 	lives   []*life
+	days    map[string]*visitDay
 }
 
 func expires(c retention.Cohort, period string) time.Time {
@@ -170,6 +209,45 @@ func (m *ideal) ends(r regulation, l *life) time.Time {
 	return at
 }
 
+// dayEnds is when what goes by the day is over by a policy.
+func (m *ideal) dayEnds(r regulation, kind retention.Kind, c retention.Cohort) time.Time {
+	t := r.with(kind, terms{})
+	at := r.kept(kind, c, t)
+	if due, ok := t.cadence.Due(c.End, m.zone); ok && due.Before(at) {
+		return due
+	}
+	return at
+}
+
+// dayOver says whether all policies are over with what goes by the day, and whether a hold keeps it: one that asks for nothing that it
+// does not have.
+func (m *ideal) dayOver(kind retention.Kind, c retention.Cohort, now time.Time) (over, held bool) {
+	over = !slices.ContainsFunc(m.inForce(now), func(r regulation) bool { return m.dayEnds(r, kind, c).After(now) })
+	return over, slices.ContainsFunc(m.holds, func(h holding) bool {
+		return h.may(kind, c.ID, now) && len(h.records) == 0 && h.tag+h.department+h.email == ""
+	})
+}
+
+// shows says whether a day of visits can be read under a policy.
+func (m *ideal) shows(r regulation, d *visitDay, now time.Time) bool {
+	_, held := m.dayOver(retention.Visit, d.Cohort, now)
+	return !d.gone && (held || now.Before(m.dayEnds(r, retention.Visit, d.Cohort)))
+}
+
+// visitDay is the day of visits of an instant.
+func (m *ideal) visitDay(at time.Time) *visitDay {
+	c := m.day(at)
+	if m.days[c.ID] == nil {
+		m.days[c.ID] = &visitDay{Cohort: c, visits: map[string][]conversation.Page{}}
+	}
+	return m.days[c.ID]
+}
+
+// takesFiles says whether files come to those that there are, keepsFiles whether these can be read.
+func (m *ideal) takesFiles() bool { return m.keepsFiles() && !m.minimal }
+
+func (m *ideal) keepsFiles() bool { return !m.policy.of[retention.Attachment].unstored }
+
 // inForce are the policies that keep something at an instant.
 func (m *ideal) inForce(now time.Time) []regulation {
 	all := []regulation{m.policy}
@@ -205,6 +283,14 @@ func (m *ideal) pass(now time.Time) {
 	for _, l := range m.lives {
 		if !l.gone && !m.held(l, now) && !slices.ContainsFunc(m.inForce(now), func(r regulation) bool { return m.ends(r, l).After(now) }) {
 			l.gone = true
+		}
+	}
+	for ago := range 3 { // what is over before anybody tells of it is so too
+		m.visitDay(now.Add(-time.Duration(ago) * 24 * time.Hour))
+	}
+	for _, d := range m.days {
+		if over, held := m.dayOver(retention.Visit, d.Cohort, now); over && !held {
+			d.gone = true
 		}
 	}
 }
@@ -256,7 +342,11 @@ func (m *ideal) said(to life, text string, tags []string, now time.Time) *life {
 		l = &to
 		m.lives = append(m.lives, l)
 	}
-	l.texts, l.anchor, l.known, l.settled, l.ended = append(l.texts, text), now, now, false, false
+	if l.kind == retention.Article { // of which there is the last text, and nothing is waited for
+		l.texts = nil
+	}
+	l.texts, l.anchor, l.known, l.settled = append(l.texts, text), now, now, false
+	l.ended = l.kind == retention.Article || l.kind == retention.Call && l.ended // who hung up does not go on
 	if tags != nil {
 		l.tags = tags
 	}
@@ -267,7 +357,7 @@ func (m *ideal) said(to life, text string, tags []string, now time.Time) *life {
 func (m *ideal) settle(l *life, now time.Time) {
 	l.settled, l.settledAt, l.completes, l.delivered, l.awaits = true, now, time.Time{}, time.Time{}, m.policy.required[l.kind]
 	switch {
-	case l.kind == retention.Chat, l.status == "closed":
+	case l.kind == retention.Chat, l.kind == retention.Call && l.ended, l.status == "closed", l.status == "withdrawn":
 		l.completes = now
 	case l.status == "solved":
 		if l.completes = l.statusAt.Add(retention.SolvedWait); l.completes.Before(now) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/purge"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
@@ -254,5 +255,101 @@ func TestStoreALargeReceiptIsGivenInParts(t *testing.T) {
 		if _, code := ask(wrong.number, wrong.offset); code != "receipt_unknown" {
 			t.Errorf("the part at %+v: %q", wrong, code)
 		}
+	}
+}
+
+// What a receipt says of files is those that could be read: not one that was never got, nor one whose conversation stays. It says so
+// once, wherever a run is killed.
+func TestReceiptsCountTheFilesThatWent(t *testing.T) {
+	for at := 1; ; at++ {
+		r := inMemory()
+		demo, id, _ := r.withLabel(t, "c")
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, label+`,{"url":"https://evil.example/never.png"},{"url":"https://files.example.com/second.png"}`))
+		r.mustPost(t, demo, "canonical", wholeWithFiles("d", noon, label))
+		r.mustPost(t, demo, "canonical", wholeChat("e", noon, "without files", ""))
+		r.mustPost(t, demo, "canonical", []byte(strings.ReplaceAll(string(wholeWithFiles("f", noon, label)), `"kind":"chat"`, `"kind":"ticket","status":"closed"`)))
+		r.getFiles(t)
+		r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+		r.settleAll(t)
+		r.Clock.Set(r.one(t, demo, id).ExpiresAt.Time)
+		k := r.kill(at, at%2 == 0, everything)
+		_, _ = r.purge.Purge(t.Context(), purge.Request{})
+		r.unharmed()
+		r.purgeAll(t)
+		var got receipt.Part
+		for _, s := range r.receipts(t, "demo") { // one that is killed may have stated some of it
+			for _, p := range s.Receipt.What {
+				got.Records, got.Files, got.FileBytes = got.Records+p.Records, got.Files+p.Files, got.FileBytes+p.FileBytes
+			}
+		}
+		if want := (receipt.Part{Records: 3, Files: 3, FileBytes: 3 * int64(len(png))}); got != want {
+			t.Errorf("killed at %d: %+v, want %+v", at, got, want)
+		}
+		if left := r.filesLeft(t); len(left) != 2 {
+			t.Errorf("killed at %d: left %v", at, left)
+		}
+		if !k.dead {
+			body, _ := r.receipt(t, demo, "", "")
+			if at < 20 || !strings.Contains(body, `"files":3`) {
+				t.Errorf("%d requests, and in short: %s", at, body)
+			}
+			return
+		}
+	}
+}
+
+// A visit is one record of each of its days to whoever asks: in the list, in a preview, in the calendar, under a hold and in a receipt,
+// where it has the id that it is listed by.
+func TestAVisitIsOneRecordOfItsDayEverywhere(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	tell := func(visit string, ago time.Duration) {
+		at := stamp(noon.Add(-ago))
+		r.mustPost(t, demo, "canonical", canonicalDelivery(fmt.Sprintf(
+			`{"type":"visit.recorded","time":%[1]q,"visit":%[2]q,"pages":[{"time":%[1]q,"url":"https://shop.example.com/%[3]d"}]}`, at, visit, int(ago.Seconds()))))
+	}
+	for _, ago := range []time.Duration{13 * time.Hour, 12*time.Hour + 2*time.Minute, 12*time.Hour + time.Minute, 11 * time.Hour, 10 * time.Hour} {
+		tell("over-midnight", ago) // three parts of the day before, and two of this day
+	}
+	tell("short", time.Hour)
+	const want = 3
+	listed := r.listOf(t, demo, "visits", "").Visits
+	p, apply := r.preview(t, demo, `"store":{"visit":false},"waitHours":0`)
+	previewed := p.Kinds[slices.IndexFunc(p.Kinds, func(k admin.KindPreview) bool { return k.Kind == retention.Visit })].Hides.Records
+	var calendar admin.Calendar
+	if code := r.asked(t, demo, "GET retention/calendar?kind=visit", "", &calendar); code != "" {
+		t.Fatal(code)
+	}
+	planned := 0
+	for _, day := range calendar.Days {
+		planned += day.Records
+	}
+	var hold admin.Hold
+	if code := r.asked(t, demo, "POST holds", `{"reason":"A case.","kinds":["visit"]}`, &hold); code != "" {
+		t.Fatal(code)
+	}
+	if code := r.askedOf(t, demo, "POST holds/{hold}/release", map[string]string{"hold": hold.ID}, `{"reason":"It is over."}`, nil); code != "" {
+		t.Fatal(code)
+	}
+	r.change(t, demo, `"store":{"visit":false},"waitHours":0`)
+	r.Clock.Advance(25 * time.Hour)
+	rep := r.purgeAll(t)
+	all := r.receipts(t, "demo")
+	if len(all) != 1 {
+		t.Fatalf("%d receipts", len(all))
+	}
+	got := []int{len(listed), previewed, planned, hold.Matches.Records, rep.Visits, int(all[0].Receipt.Size)}
+	if !slices.Equal(got, []int{want, want, want, want, want, want}) {
+		t.Errorf("listed, previewed, planned, held, purged and stated are %v, want %d of each; %s", got, want, apply)
+	}
+	days := map[string][]string{}
+	for _, v := range listed {
+		days[v.ID] = nil
+		for part := range all[0].FindAll(v.ID) {
+			days[v.ID] = append(days[v.ID], part.Cohort)
+		}
+	}
+	if first := listed[len(listed)-1].ID; len(days) != 2 || !slices.Equal(days[first], []string{"2026-11-20", "2026-11-21"}) {
+		t.Errorf("stated of the visits: %v", days)
 	}
 }

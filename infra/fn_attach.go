@@ -28,7 +28,7 @@ func (v *vault) addAttach(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
 			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:DeleteItem"),
 			v.mayOnRows(v.records, []string{dueRows}, "dynamodb:Query", "dynamodb:PutItem"),
-			only(v.mayOnTable(v.records, "dynamodb:UpdateItem"), "state", "attempts", "due", "reason", "file"),
+			only(v.mayOnTable(v.records, "dynamodb:UpdateItem"), "state", "attempts", "due", "reason", "file", "fileBytes"),
 			v.wraps("kms:Decrypt"),
 			v.maySend(v.attachQueue),
 			v.mayConsume(v.attachQueue),

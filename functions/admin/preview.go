@@ -334,7 +334,7 @@ func (d *desk) calendar(ctx context.Context) (int, any, error) {
 			continue
 		}
 		count.Go(func() error {
-			if kind.ByDay() || p.Single(kind) && !cohorts.MayHold(c.Cohort) {
+			if kind.ByDay() {
 				sum, err := d.ses.Tally(counting, c)
 				add(c, cohorts.DestroysAllFrom(c.Cohort), sum.Records, sum.Bytes, cohorts.MayHold(c.Cohort))
 				return err

@@ -51,13 +51,15 @@ type Receipts struct {
 
 // Receipt is a receipt in short.
 type Receipt struct {
-	Number       int64                 `json:"number"`
-	Act          receipt.Act           `json:"act"`
-	At           conversation.Time     `json:"at"`
-	Done         conversation.Time     `json:"done"`
-	Parts        int                   `json:"parts"`
-	Records      int64                 `json:"records"`
-	Bytes        int64                 `json:"bytes"`
+	Number  int64             `json:"number"`
+	Act     receipt.Act       `json:"act"`
+	At      conversation.Time `json:"at"`
+	Done    conversation.Time `json:"done"`
+	Parts   int               `json:"parts"`
+	Records int64             `json:"records"`
+	Bytes   int64             `json:"bytes"`
+	// Files is null in a receipt of the first format, which does not count them.
+	Files        *int64                `json:"files"`
 	NotDelivered []receipt.Undelivered `json:"notDelivered"`
 }
 
@@ -84,10 +86,14 @@ func (d *desk) receipts(ctx context.Context) (int, any, error) {
 	answer := Receipts{Receipts: []Receipt{}}
 	for _, signed := range all {
 		r := signed.Receipt
-		answer.Receipts = append(answer.Receipts, Receipt{
+		short := Receipt{
 			Number: r.Number, Act: r.Act, At: r.At, Done: r.Done, Parts: len(r.What), Records: r.Size, Bytes: r.Bytes(),
 			NotDelivered: append([]receipt.Undelivered{}, r.NotDelivered...),
-		})
+		}
+		if files, counted := r.Files(); counted {
+			short.Files = &files
+		}
+		answer.Receipts = append(answer.Receipts, short)
 		// A page may be shorter than its limit and not the last; the last has the first receipt.
 		answer.Next = nil
 		if r.Number > 1 {

@@ -11,8 +11,8 @@
 //     undone any more;
 //  2. key: each such cohort loses its key, one small write. Nothing of it opens any more;
 //  3. rest: its conversations lose their own keys, as do those of other days that a rule or a cadence ends; what is held stays.
-//     Then all that has lost its keys is listed and stated in receipts, one for each act and kind, and only then its items and
-//     objects go, and its places in the index. The row stays with the time up to which everything was known, so that late
+//     Then all that has lost its keys is listed, with how many files it had, and stated in receipts, one for each act and kind, and
+//     only then its items and objects go, and its places in the index. The row stays with the time up to which everything was known, so that late
 //     duplicates are recognised;
 //  4. row: the cohort's row goes when a later run finds nothing left of it.
 //

@@ -36,9 +36,11 @@ type Deps struct {
 	}
 	// Pace is how many items are deleted in a second at most; zero is no bound.
 	Pace int
-	// Deleters are how many conversations are deleted at a time; zero is 8.
+	// Deleters are how many conversations are deleted at a time, or have their files counted; zero is 8.
 	Deleters int
 }
+
+const deleters = 8
 
 // pace is a quarter of the writes that a new table takes in a second, and all that one partition takes.
 const pace = 1_000

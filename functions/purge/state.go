@@ -19,29 +19,36 @@ import (
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
-// dayOf is what is left of a cohort that has lost its key, of a kind that goes by the day.
+// dayOf is what is left of a cohort that has lost its key, of a kind that goes by the day: how many records, their items and how
+// large these are.
 type dayOf struct {
 	vault.Cohort
-	keys  []attr.Item
-	bytes []int64
+	records int
+	keys    []attr.Item
+	bytes   []int64
 }
 
-// listDay lists what is left of such a cohort, as much as there is room for; where there is nothing, the cohort's row goes.
+// listDay lists what is left of such a cohort, as much as there is room for; where there is nothing, the cohort's row goes. A visit
+// is listed whole, so that it is stated at once, unless it is larger than all of the room.
 func (r *run) listDay(ctx context.Context, c vault.Cohort) error {
 	if r.listed >= most {
 		r.full = true
 		return nil
 	}
-	of := dayOf{Cohort: c}
+	of, last := dayOf{Cohort: c}, ""
 	in := attr.Partition(r.Store.Tables.Records, vault.DayPartition(r.ses.Account, c.Kind, c.ID))
 	in.ProjectionExpression = aws.String("pk, sk, body")
 	err := r.Store.Query(ctx, in, func(item attr.Item) (bool, error) {
-		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
-		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
-		if r.listed+len(of.keys) >= most {
+		record := c.RecordOf(attr.GetS(item, "sk"))
+		if n := r.listed + len(of.keys); n >= most && record != last || n >= 2*most {
 			r.full = true
 			return false, nil
 		}
+		if record != last {
+			of.records, last = of.records+1, record
+		}
+		of.keys = append(of.keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
+		of.bytes = append(of.bytes, int64(len(attr.GetB(item, "body"))))
 		return true, nil
 	})
 	switch {
@@ -66,28 +73,29 @@ type lot struct {
 // most parts of a receipt; what an act has more of is several receipts.
 const parts = receipt.MaxParts - 100
 
-// piece is one thing that was destroyed.
+// piece is one thing that was destroyed, or a part of it: those of a visit are one record.
 type piece struct {
 	lot
 	vault.Ending
-	id     string
-	bytes  int64
-	awaits []string
+	id               string
+	bytes            int64
+	files, fileBytes int64
+	awaits           []string
 }
 
 // state appends receipts of all that was found, before anything of it is deleted, each record in one: what an interrupted run,
 // or another at the same time, has stated of an act is not stated again, and what came to an act after it was stated is.
 func (r *run) state(ctx context.Context) error {
-	var all []piece
-	for _, g := range r.gone {
-		if e := g.Ending; e.Act != "" { // else nobody could read it
-			all = append(all, piece{lot{e.Act, g.Cohort, e.Rule, g.Kind, e.Why, e.Policy}, e, vault.ID(g.ID, g.Incarnation), g.Bytes, g.Awaits})
-		}
+	all, err := r.pieces(ctx)
+	if err != nil {
+		return err
 	}
 	for _, f := range r.days {
 		if e := f.Ending; e.Act != "" {
 			for i, key := range f.keys {
-				all = append(all, piece{lot{e.Act, f.ID, "", f.Kind, e.Why, e.Policy}, e, attr.GetS(key, "sk"), f.bytes[i], nil})
+				all = append(all, piece{
+					lot: lot{e.Act, f.ID, "", f.Kind, e.Why, e.Policy}, Ending: e, id: f.RecordOf(attr.GetS(key, "sk")), bytes: f.bytes[i],
+				})
 			}
 		}
 	}
@@ -108,6 +116,28 @@ func (r *run) state(ctx context.Context) error {
 	return nil
 }
 
+// pieces are the conversations that are to be stated. Their files are counted while there are rows of them: nobody could read a file
+// that comes after the keys are gone.
+func (r *run) pieces(ctx context.Context) ([]piece, error) {
+	// Of what no act names nobody could read anything.
+	stated := slices.DeleteFunc(slices.Clone(r.gone), func(g vault.Doomed) bool { return g.Ending.Act == "" })
+	all := make([]piece, len(stated))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cmp.Or(r.Deleters, deleters))
+	for i, g := range stated {
+		group.Go(func() error {
+			e := g.Ending
+			files, bytes, err := r.Store.CountFiles(ctx, g.Row)
+			all[i] = piece{
+				lot: lot{e.Act, g.Cohort, e.Rule, g.Kind, e.Why, e.Policy}, Ending: e, id: vault.ID(g.ID, g.Incarnation), bytes: g.Bytes,
+				files: files, fileBytes: bytes, awaits: g.Awaits,
+			}
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
 // stateOf states what was destroyed of a kind in an act.
 func (r *run) stateOf(ctx context.Context, left []piece) error {
 	name := left[0].act + "#" + string(left[0].kind)
@@ -121,8 +151,12 @@ func (r *run) stateOf(ctx context.Context, left []piece) error {
 			return err
 		}
 		left = slices.DeleteFunc(left, func(p piece) bool {
-			_, _, ok := signed.Find(p.id)
-			return ok
+			for part := range signed.FindAll(p.id) {
+				if part.Cohort == p.cohort { // a visit may be of two days
+					return true
+				}
+			}
+			return false
 		})
 		r.report.Receipts++
 	}
@@ -147,7 +181,7 @@ func (r *run) draft(of []piece) receipt.Draft {
 			to.Due = receipt.Due(p.Due, to.Due.To.Time)
 		}
 		to.Due = receipt.Due(to.Due.From.Time, vault.Latest(to.Due.To.Time, p.Due))
-		to.Bytes, to.IDs = to.Bytes+p.bytes, append(to.IDs, p.id)
+		to.Bytes, to.Files, to.FileBytes, to.IDs = to.Bytes+p.bytes, to.Files+p.files, to.FileBytes+p.fileBytes, append(to.IDs, p.id)
 		draft.Done = vault.Latest(draft.Done, p.At)
 		for _, name := range p.awaits {
 			missing[name]++
@@ -174,7 +208,7 @@ func (r *run) clean(ctx context.Context) error {
 	failures := []error{r.extracts(ctx)}
 	pace := pacer{rate: r.Pace}
 	var group errgroup.Group // one that cannot be deleted does not keep the others
-	group.SetLimit(cmp.Or(r.Deleters, 8))
+	group.SetLimit(cmp.Or(r.Deleters, deleters))
 	type deleted struct {
 		vault.Destruction
 		err error
@@ -201,9 +235,9 @@ func (r *run) clean(ctx context.Context) error {
 		err := r.Store.DeleteAll(ctx, r.Store.Tables.Records, f.keys)
 		if failures = append(failures, err, pace.wait(ctx, len(f.keys))); err == nil {
 			if r.report.Items += len(f.keys); f.Kind == retention.Visit {
-				r.report.Visits += len(f.keys)
+				r.report.Visits += f.records
 			} else {
-				r.report.Facts += len(f.keys)
+				r.report.Facts += f.records
 			}
 		}
 	}

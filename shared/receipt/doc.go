@@ -17,17 +17,28 @@
 //	{"key":K,"proof":{…},"receipt":{…},"signature":S}         a proof: a file of its own, of one record
 //
 //	head                                    receipt
-//	format    supportvault-head/1           format        supportvault-receipt/1
+//	format    supportvault-head/1           format        supportvault-receipt/2
 //	account   demo                          account       demo
 //	number    of the last receipt, or 0     number        from 1, without a gap
 //	hash      of the last receipt           previous      hash of the one before; absent in the first
 //	at        when this was said            act           purge | completion | hand | erasure | closure
-//	                                        what          [{kind, cohort, records, bytes, why, policy, rule,
-//	proof                                                   due: {from, to}}]
+//	                                        what          [{kind, cohort, records, bytes, files, fileBytes,
+//	proof                                                   why, policy, rule, due: {from, to}}]
 //	record    its id                        notDelivered  [{destination, records}], absent if there is nothing
 //	index     of its leaf                   salt          32 random bytes
 //	path      hashes up to the root         size, root    of the tree over all records
 //	                                        done, at      when it was destroyed, when this was said
+//
+// # What is counted
+//
+// A record is a conversation (one life of it), a fact, or a visit as it is listed: all that was told of it within one day. One that
+// went on past midnight is two records of one id, each in the part of its day. Bytes are those of the records, sealed. Files are the
+// attachments that were kept, had been got and went with the records of the part: how many, and their bytes as they came. Their ids
+// are no leaves: they were part of the conversation whose id is one. Files that were never got are none.
+//
+// The first format, supportvault-receipt/1, does not count files, and where there is no count in it there may have been some; in the
+// second, where there is none there was none. Visits of the first are the parts in which they were told, each under an id of its
+// own. A chain may begin with the first and go on with the second.
 //
 // # Encoding
 //

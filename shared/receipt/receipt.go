@@ -14,10 +14,12 @@ import (
 	"github.com/supportvault/supportvault/shared/retention"
 )
 
-// The formats. They are part of what is signed.
+// The formats. They are part of what is signed. What was signed in the first format of receipts says nothing of files, and counts of
+// a visit each part that was told.
 const (
-	Format     = "supportvault-receipt/1"
-	HeadFormat = "supportvault-head/1"
+	Format      = "supportvault-receipt/2"
+	FirstFormat = "supportvault-receipt/1"
+	HeadFormat  = "supportvault-head/1"
 )
 
 // The largest receipt: a million leaves are a line of 67 MB.
@@ -66,11 +68,15 @@ func Due(from, to time.Time) Span { return Span{conversation.At(from), conversat
 
 // Part is what was destroyed of one kind and cohort for one reason.
 type Part struct {
+	// Bytes are those of the records, sealed and without their files.
 	Bytes int64 `json:"bytes"`
 	// Cohort is empty where what was destroyed was not chosen by its day.
-	Cohort string         `json:"cohort,omitzero"`
-	Due    Span           `json:"due"`
-	Kind   retention.Kind `json:"kind"`
+	Cohort string `json:"cohort,omitzero"`
+	Due    Span   `json:"due"`
+	// Files are those that could be read with the records and were destroyed with them, FileBytes what they had together.
+	FileBytes int64          `json:"fileBytes,omitzero"`
+	Files     int64          `json:"files,omitzero"`
+	Kind      retention.Kind `json:"kind"`
 	// Policy is the version that was in force, Rule the name of the one that matched; empty is the policy's own period.
 	Policy  int64  `json:"policy"`
 	Records int64  `json:"records"`
@@ -133,6 +139,14 @@ func (r Receipt) Bytes() (sum int64) {
 	return sum
 }
 
+// Files are those of all parts; counted says whether they were.
+func (r Receipt) Files() (sum int64, counted bool) {
+	for _, p := range r.What {
+		sum += p.Files
+	}
+	return sum, r.Format != FirstFormat
+}
+
 var (
 	accountForm = lazyregexp.New(`^[a-z0-9]{4,32}$`)
 	kindForm    = lazyregexp.New(`^[a-z]{1,16}$`)
@@ -145,7 +159,7 @@ var (
 // check finds what cannot be meant in what a receipt says by itself.
 func (r Receipt) check() error {
 	switch {
-	case r.Format != Format:
+	case r.Format != Format && r.Format != FirstFormat:
 		return fmt.Errorf("it has another format than %s", Format)
 	case !accountForm().MatchString(r.Account):
 		return errors.New("the account is not the id of one")
@@ -170,6 +184,9 @@ func (r Receipt) check() error {
 		if p.Due.To.After(r.Done.Time) {
 			return errors.New("something was destroyed before it was due")
 		}
+		if r.Format == FirstFormat && p.Files+p.FileBytes > 0 {
+			return fmt.Errorf("it counts files, and %s does not", FirstFormat)
+		}
 		sum += p.Records
 	}
 	switch {
@@ -187,7 +204,7 @@ func (r Receipt) check() error {
 }
 
 func (p Part) check() error {
-	for _, n := range []int64{p.Records, p.Bytes, p.Policy} {
+	for _, n := range []int64{p.Records, p.Bytes, p.Files, p.FileBytes, p.Policy} {
 		if n < 0 || n > maxCount {
 			return errors.New("a count is below zero or over 2^53")
 		}
@@ -203,6 +220,8 @@ func (p Part) check() error {
 		return errors.New("it does not say when a part was due")
 	case p.Due.To.Before(p.Due.From.Time):
 		return errors.New("a part became due last before it became due first")
+	case p.Files == 0 && p.FileBytes > 0:
+		return errors.New("it says how large files were, and that there was none")
 	}
 	return nil
 }

@@ -49,6 +49,12 @@ func lot(kind retention.Kind, cohort string, records int, why receipt.Why, polic
 	}}
 }
 
+// withFiles is a part whose records had files.
+func withFiles(of receipt.Lot, files, bytes int64) receipt.Lot {
+	of.Files, of.FileBytes = files, bytes
+	return of
+}
+
 func salt(of string) receipt.Hash { return sha256.Sum256([]byte("salt " + of)) }
 
 // sample is an invented chain of an account, as its months went by. The key is rotated before the fourth receipt.
@@ -59,7 +65,7 @@ func sample(t testing.TB) *receipttest.Chain {
 		Account: "demo", Act: receipt.Purge, Done: date(time.November, 22, 0, 4), Salt: salt("1"), What: []receipt.Lot{
 			lot(retention.Chat, "2026-08-21", 12, receipt.Retained, 3, "", midnight(time.November, 22)),
 			lot(retention.Chat, "2026-10-22", 2, receipt.Retained, 3, "jobs", midnight(time.November, 22)),
-			lot(retention.Ticket, "2024-11-21", 5, receipt.Retained, 3, "", midnight(time.November, 22)),
+			withFiles(lot(retention.Ticket, "2024-11-21", 5, receipt.Retained, 3, "", midnight(time.November, 22)), 2, 1_873_411),
 		},
 	}, date(time.November, 22, 0, 4))
 	completed := lot(retention.Chat, "2026-11-22", 3, receipt.OnCompletion, 4, "", date(time.November, 22, 10, 7))

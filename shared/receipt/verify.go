@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -214,21 +215,30 @@ func (s Signed) leaves() (Code, string) {
 	return "", ""
 }
 
-// Find is where in a receipt a record is.
+// Find is where in a receipt a record is, first.
 func (s Signed) Find(id string) (part Part, index int, ok bool) {
-	leaf := leafOf(s.Receipt.Salt, id)
-	rest, before := s.Leaves, 0
-	for _, p := range s.Receipt.What {
-		if p.Records > int64(len(rest)) {
-			return Part{}, 0, false // not one that Verify handed out
-		}
-		i, ok := slices.BinarySearchFunc(rest[:p.Records], leaf, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
-		if ok {
-			return p, before + i, true
-		}
-		rest, before = rest[p.Records:], before+int(p.Records)
+	for part, index := range s.FindAll(id) {
+		return part, index, true
 	}
 	return Part{}, 0, false
+}
+
+// FindAll hands out the parts that a record is in, with the place of its leaf among all: a visit of two days is in those of both.
+func (s Signed) FindAll(id string) iter.Seq2[Part, int] {
+	return func(yield func(Part, int) bool) {
+		leaf := leafOf(s.Receipt.Salt, id)
+		rest, before := s.Leaves, 0
+		for _, p := range s.Receipt.What {
+			if p.Records > int64(len(rest)) {
+				return // not one that Verify handed out
+			}
+			i, ok := slices.BinarySearchFunc(rest[:p.Records], leaf, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+			if ok && !yield(p, before+i) {
+				return
+			}
+			rest, before = rest[p.Records:], before+int(p.Records)
+		}
+	}
 }
 
 // Prove makes a proof that a record is in a receipt.

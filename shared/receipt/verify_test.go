@@ -161,14 +161,14 @@ func TestTampering(t *testing.T) {
 			with(2, change(set[2], `"at":"2026-11-22T11`, `"at":"2026-11-22T12`)), 2, receipt.BadSign, ""},
 		{"rejects another time of destruction",
 			with(2, change(set[2], `"done":"2026-11-22T10:52`, `"done":"2026-11-22T10:51`)), 2, receipt.BadSign, ""},
-		{"rejects another format", with(2, change(set[2], `receipt/1`, `receipt/2`)), 2, receipt.BadSign, ""},
+		{"rejects another format", with(2, change(set[2], `receipt/2`, `receipt/1`)), 2, receipt.BadSign, ""},
 		{"rejects another destination", with(2, change(set[2], `mail:archive`, `mail:archiv2`)), 2, receipt.BadSign, ""},
 		{"rejects another number of undelivered records",
 			with(2, change(set[2], `"records":1}`, `"records":2}`)), 2, receipt.BadSign, ""},
 		{"rejects that something was not delivered left out",
 			with(2, change(set[2], `"notDelivered":[{"destination":"mail:archive","records":1}],`, ``)), 2, receipt.BadSign, ""},
 		{"rejects another number", with(2, change(set[2], `"number":2`, `"number":3`)), 2, receipt.BadSign, ""},
-		{"rejects another predecessor", with(2, change(set[2], `"previous":"2e`, `"previous":"2f`)), 2, receipt.BadSign, ""},
+		{"rejects another predecessor", with(2, change(set[2], `"previous":"60`, `"previous":"2f`)), 2, receipt.BadSign, ""},
 		{"rejects another root", with(2, change(set[2], `"root":"5`, `"root":"6`)), 2, receipt.BadSign, ""},
 		{"rejects another salt", with(2, change(set[2], `"salt":"c`, `"salt":"d`)), 2, receipt.BadSign, ""},
 		{"rejects another size", with(2, change(set[2], `"size":3`, `"size":4`)), 2, receipt.BadSign, ""},
@@ -179,6 +179,8 @@ func TestTampering(t *testing.T) {
 			with(2, change(set[2], `"from":"2026-11-22T10:07`, `"from":"2026-11-22T10:08`)), 2, receipt.BadSign, ""},
 		{"rejects another last time of being due",
 			with(2, change(set[2], `"to":"2026-11-22T10:51`, `"to":"2026-11-22T10:50`)), 2, receipt.BadSign, ""},
+		{"rejects another number of files", with(1, change(set[1], `"files":2`, `"files":3`)), 1, receipt.BadSign, ""},
+		{"rejects another size of files", with(1, change(set[1], `"fileBytes":1`, `"fileBytes":2`)), 1, receipt.BadSign, ""},
 		{"rejects another kind", with(2, change(set[2], `"kind":"chat"`, `"kind":"call"`)), 2, receipt.BadSign, ""},
 		{"rejects another policy", with(2, change(set[2], `"policy":4`, `"policy":3`)), 2, receipt.BadSign, ""},
 		{"rejects other records", with(2, change(set[2], `"records":3`, `"records":2`)), 2, receipt.BadSign, ""},
@@ -332,6 +334,12 @@ func TestWhatTheRightKeySignsWrongly(t *testing.T) {
 		{"rejects an unknown act", func(r *receipt.Receipt, _ *receipt.Head) { r.Act = "mercy" }, receipt.BadText},
 		{"rejects an unknown reason", func(r *receipt.Receipt, _ *receipt.Head) { r.What[0].Why = "whim" }, receipt.BadText},
 		{"rejects a number below one", func(r *receipt.Receipt, _ *receipt.Head) { r.Number = 0 }, receipt.BadText},
+		{"rejects files in the format that does not count them", func(r *receipt.Receipt, _ *receipt.Head) {
+			r.Format, r.What[0].Files = receipt.FirstFormat, 1
+		}, receipt.BadText},
+		{"rejects files without a number that have a size",
+			func(r *receipt.Receipt, _ *receipt.Head) { r.What[0].FileBytes = 1 }, receipt.BadText},
+		{"rejects fewer files than none", func(r *receipt.Receipt, _ *receipt.Head) { r.What[0].Files = -1 }, receipt.BadText},
 		{"rejects a count below zero", func(r *receipt.Receipt, _ *receipt.Head) { r.What[0].Bytes = -1 }, receipt.BadText},
 		{"rejects parts that do not add up",
 			func(r *receipt.Receipt, _ *receipt.Head) { r.What[0].Records++ }, receipt.BadText},
@@ -413,6 +421,59 @@ func lowered(t *testing.T, signature []byte) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestFirstFormat: what was signed in the first format verifies, and so does a chain that begins with it and goes on.
+func TestFirstFormat(t *testing.T) {
+	file := func(name string) []byte { return must(os.ReadFile(filepath.Join("testdata", "first", name))) }
+	keys := must(receipt.ParseKeys(file("receipts.pem")))
+	c := &receipttest.Chain{Signer: receipttest.NewSigner("2027"), Keys: keys}
+	head, err := receipt.Verify(bytes.NewReader(file("receipts.ndjson")), keys, func(s receipt.Signed) error {
+		if n, counted := s.Receipt.Files(); s.Receipt.Format != receipt.FirstFormat || n != 0 || counted {
+			t.Errorf("receipt %d is of %s and has %d files", s.Receipt.Number, s.Receipt.Format, n)
+		}
+		c.Lines = append(c.Lines, must(s.Line()))
+		return nil
+	})
+	if err != nil || len(c.Lines) != 5 {
+		t.Fatalf("%d receipts: %v", len(c.Lines), err)
+	}
+	if _, part, err := receipt.VerifyProof(file("proof.json"), keys); err != nil || part.Cohort != "2026-08-21" {
+		t.Errorf("the proof: %+v %v", part, err)
+	}
+	c.Head = head
+	due := head.Head.At.Time
+	c.Append(t, receipt.Draft{Account: "demo", Act: receipt.Purge, Done: due, What: []receipt.Lot{
+		withFiles(lot(retention.Ticket, "2026-08-21", 2, receipt.Retained, 4, "", due), 3, 300),
+	}}, due)
+	if n, _, err := verify(c.Set(t), c.Keys); n != 6 || err != nil {
+		t.Errorf("with another: %d receipts, %v", n, err)
+	}
+	if n, counted := signedAt(t, c, 6).Receipt.Files(); n != 3 || !counted {
+		t.Errorf("the last has %d files, counted %v", n, counted)
+	}
+}
+
+// TestARecordOfTwoDays: it is found in the part of each.
+func TestARecordOfTwoDays(t *testing.T) {
+	c := receipttest.NewChain(t, receipttest.NewSigner("2026"), "demo", date(time.August, 21, 9, 30))
+	due := midnight(time.November, 22)
+	first := lot(retention.Visit, "2026-08-20", 3, receipt.Retained, 3, "", due)
+	second := lot(retention.Visit, "2026-08-21", 4, receipt.Retained, 3, "", due)
+	second.IDs = append(second.IDs, first.IDs[1])
+	c.Append(t, receipt.Draft{Account: "demo", Act: receipt.Purge, Done: due, What: []receipt.Lot{first, second}}, due)
+	for id, want := range map[string][]string{first.IDs[0]: {"2026-08-20"}, first.IDs[1]: {"2026-08-20", "2026-08-21"}, second.IDs[0]: {"2026-08-21"}, "none": nil} {
+		var in []string
+		s := signedAt(t, c, 1)
+		for part, index := range s.FindAll(id) {
+			if in = append(in, part.Cohort); (index < 3) != (part.Cohort == "2026-08-20") {
+				t.Errorf("leaf %d is in the part of %s", index, part.Cohort)
+			}
+		}
+		if !slices.Equal(in, want) {
+			t.Errorf("it is in %v, want %v", in, want)
+		}
+	}
 }
 
 // TestEveryByteCounts flips one bit of every byte of a set, and takes every byte away.

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/supportvault/supportvault/shared/attr"
+	"github.com/supportvault/supportvault/shared/conversation"
 )
 
 // Destruction counts what was deleted.
@@ -103,6 +104,20 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 		err = s.DeleteAll(ctx, s.Tables.Records, []attr.Item{record})
 	}
 	return d, err
+}
+
+// CountFiles counts the files that a destroyed life had to be read, before they are deleted, and their bytes.
+func (s *Store) CountFiles(ctx context.Context, r Row) (n, bytes int64, err error) {
+	if !r.HasFiles {
+		return 0, 0, nil
+	}
+	files, err := s.files(ctx, r, "pk, sk, #state, fileBytes")
+	for _, f := range files {
+		if f.State == conversation.FileStored {
+			n, bytes = n+1, bytes+f.Bytes
+		}
+	}
+	return n, bytes, err
 }
 
 // LastReceived is when the newest event of a life of a conversation came in that awaits settling; zero if there is none.

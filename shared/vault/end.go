@@ -346,7 +346,7 @@ func (s *Store) Forget(ctx context.Context, r Row) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Tables.Keys, Key: r.Key(),
 		UpdateExpression: aws.String("REMOVE listing, #position, #bytes, cohort, factCohort, revision, settledAt, marks, completes, awaits," +
-			" delivered, hand, handUntil, act, why, byRule, due, byPolicy, endedAt"),
+			" delivered, hand, handUntil, " + hasFiles + ", act, why, byRule, due, byPolicy, endedAt"),
 		ConditionExpression: aws.String("#state = :destroyed"),
 		ExpressionAttributeNames: map[string]string{
 			"#state": "state", "#position": "position", "#bytes": "bytes",

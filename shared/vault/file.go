@@ -24,6 +24,9 @@ import (
 // filesKey is the attribute of a conversation's row that holds the wrapped files key.
 const filesKey = "filesKey"
 
+// hasFiles says of a conversation's row that it had a files key, when it has none any more.
+const hasFiles = "hasFiles"
+
 // MaxFile is the largest file in bytes that is kept.
 const MaxFile = 25 << 20
 
@@ -32,6 +35,8 @@ type File struct {
 	Reference FileReference
 	State     conversation.FileState
 	Reason    conversation.FileReason
+	// Bytes are those of a file that is there.
+	Bytes int64
 	// Attempts is how often it was tried to get it, Due when somebody looks for it again; zero is never.
 	Attempts int
 	Due      time.Time
@@ -74,11 +79,12 @@ func (ses *Session) WithFilesKey(ctx context.Context, r Row) (with Row, ok bool,
 	}
 	out, err := ses.store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &ses.store.Tables.Keys, Key: r.Key(), ReturnValues: types.ReturnValueAllNew,
-		UpdateExpression:         aws.String("SET " + filesKey + " = if_not_exists(" + filesKey + ", :key)"),
+		UpdateExpression:         aws.String("SET " + filesKey + " = if_not_exists(" + filesKey + ", :key), " + hasFiles + " = :one"),
 		ConditionExpression:      aws.String("attribute_exists(pk) AND #state <> :destroyed"),
 		ExpressionAttributeNames: map[string]string{"#state": "state"},
 		ExpressionAttributeValues: attr.Item{
 			":key": attr.B(ses.Key.Wrap(filesPlace(r), keyring.NewKey())), ":destroyed": attr.S(Destroyed),
+			":one": attr.N(1),
 		},
 	})
 	if IsConditionFailed(err) {
@@ -87,7 +93,7 @@ func (ses *Session) WithFilesKey(ctx context.Context, r Row) (with Row, ok bool,
 	if err != nil {
 		return r, false, err
 	}
-	r.files = attr.GetB(out.Attributes, filesKey)
+	r.files, r.HasFiles = attr.GetB(out.Attributes, filesKey), true
 	return r, true, nil
 }
 
@@ -221,7 +227,7 @@ func readFile(account string, item attr.Item) (File, error) {
 	}
 	return File{
 		Reference: ref, State: conversation.FileState(attr.GetS(item, "state")), Reason: conversation.FileReason(attr.GetS(item, "reason")),
-		Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"), sealed: attr.GetB(item, "file"),
+		Bytes: attr.GetN(item, "fileBytes"), Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"), sealed: attr.GetB(item, "file"),
 		key: attr.Item{"pk": item["pk"], "sk": item["sk"]},
 	}, nil
 }
@@ -273,6 +279,9 @@ func (ses *Session) EndFile(ctx context.Context, r Row, f File, state conversati
 	}
 	next := f
 	next.State, next.Reason, next.Due = state, why, time.Time{}
+	if state == conversation.FileStored {
+		next.Bytes = c.Bytes
+	}
 	return ses.updateFile(ctx, f, next, sealed)
 }
 
@@ -294,6 +303,7 @@ func (ses *Session) updateFile(ctx context.Context, f, next File, sealed []byte)
 		value types.AttributeValue
 	}{
 		{"due", next.Due.IsZero(), attr.Time(next.Due)}, {"reason", next.Reason == "", attr.S(next.Reason)},
+		{"fileBytes", next.Bytes == 0, attr.N(next.Bytes)},
 	} {
 		if of.empty {
 			remove += ", " + of.name

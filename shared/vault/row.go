@@ -57,6 +57,8 @@ type Row struct {
 	Bytes int64
 	// Ending is the act in which it was destroyed, if it is and the act has not been stated yet.
 	Ending Ending
+	// HasFiles says that it was told of files once.
+	HasFiles bool
 	// files is the wrapped files key, once the conversation has a file. It is not replaced when the own keys are, and goes with them.
 	files []byte
 	// listed is the index partition in which the row stands.
@@ -166,7 +168,7 @@ func (s *Store) readRow(account string, item attr.Item) (Row, error) {
 	}
 	r.Completes, r.Awaits, r.Delivered = attr.GetTime(item, "completes"), attr.GetSet(item, "awaits"), attr.GetTime(item, "delivered")
 	r.Hand, r.HandUntil, r.Bytes = attr.GetTime(item, "hand"), attr.GetTime(item, "handUntil"), attr.GetN(item, "bytes")
-	r.Ending, r.files = readEnding(item), attr.GetB(item, filesKey)
+	r.Ending, r.files, r.HasFiles = readEnding(item), attr.GetB(item, filesKey), attr.GetN(item, hasFiles) > 0
 	own := attr.GetMap(item, "own")
 	for generation := range own {
 		g, _ := strconv.ParseInt(generation, 10, 64)

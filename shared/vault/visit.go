@@ -112,5 +112,14 @@ func VisitOf(item string) string {
 	return item
 }
 
+// RecordOf is the id of the record of which an item is a part, in a cohort of a kind that goes by the day: what is told of a visit
+// later is an item beside it, and a fact is one.
+func (c Cohort) RecordOf(item string) string {
+	if c.Kind == retention.Visit {
+		return VisitOf(item)
+	}
+	return item
+}
+
 // recordLength is how long the ids of records are.
 const recordLength = 32

@@ -191,7 +191,7 @@ func (c check) verified(set io.Reader, keys receipt.Keys) (*result, error) {
 		if c.record == "" {
 			return nil
 		}
-		if part, _, ok := s.Find(c.record); ok {
+		for part := range s.FindAll(c.record) {
 			r.Record.In = append(r.Record.In, in{s.Receipt.Number, part, s.Receipt})
 		}
 		if p, ok := s.Prove(c.record); ok && c.proofFile != "" && proof == nil {

@@ -102,6 +102,7 @@ func TestWhatIsPrinted(t *testing.T) {
 		{"no-head", as(setFile, without(0)), nil, faulty},
 		{"empty", as(setFile, func([]byte) []byte { return []byte{} }), nil, faulty},
 		{"none", none, nil, fine},
+		{"first-format", func(*testing.T) string { return "../testdata/first" }, nil, fine},
 		{"json", as("", keep), []string{"-json", "-record", marta}, fine},
 		{"json-altered", as(setFile, replace(`"number":2`, `"number":7`)), []string{"-json"}, faulty},
 	} {

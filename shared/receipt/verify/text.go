@@ -91,19 +91,19 @@ func writeKeys(b *strings.Builder, keys []key) {
 	}
 }
 
-var headings = []string{"No", "Destroyed", "What", "Records", "Size", "Why", "Due", "Signed"}
+var headings = []string{"No", "Destroyed", "What", "Records", "Size", "Files", "Why", "Due", "Signed"}
 
 // right says which columns are numbers.
-var right = map[int]bool{0: true, 3: true, 4: true}
+var right = map[int]bool{0: true, 3: true, 4: true, 5: true}
 
 func table(b *strings.Builder, r *result) {
 	rows := [][]string{headings}
 	for _, rc := range r.Receipts {
-		first := []string{fmt.Sprint(rc.Number), rc.Done.Format(minute), "nothing", "0", "", act(rc.Act), "", "✓"}
+		first := []string{fmt.Sprint(rc.Number), rc.Done.Format(minute), "nothing", "0", "", "", act(rc.Act), "", "✓"}
 		for i, p := range rc.What {
-			row := []string{"", "", what(p), fmt.Sprint(p.Records), size(p.Bytes), why(p), due(p.Due), ""}
+			row := []string{"", "", what(p), fmt.Sprint(p.Records), size(p.Bytes), filesOf(rc, p), why(p), due(p.Due), ""}
 			if i == 0 {
-				row[0], row[1], row[7] = first[0], first[1], first[7]
+				row[0], row[1], row[8] = first[0], first[1], first[8]
 			}
 			rows = append(rows, row)
 		}
@@ -111,11 +111,11 @@ func table(b *strings.Builder, r *result) {
 			rows = append(rows, first)
 		}
 		for _, u := range rc.NotDelivered {
-			rows = append(rows, []string{"", "", "not delivered", fmt.Sprint(u.Records), "", "to " + u.Destination, "", ""})
+			rows = append(rows, []string{"", "", "not delivered", fmt.Sprint(u.Records), "", "", "to " + u.Destination, "", ""})
 		}
 	}
 	if r.Fault != nil && r.Fault.Number > 0 {
-		rows = append(rows, []string{fmt.Sprint(r.Fault.Number), "", "", "", "", "", "", "✗"})
+		rows = append(rows, []string{fmt.Sprint(r.Fault.Number), "", "", "", "", "", "", "", "✗"})
 	}
 	widths := make([]int, len(headings))
 	for _, row := range rows {
@@ -143,6 +143,18 @@ func what(p receipt.Part) string {
 		return string(p.Kind)
 	}
 	return string(p.Kind) + " of " + p.Cohort
+}
+
+// filesOf is how many went with the records of a part, and their size.
+func filesOf(r receipt.Receipt, p receipt.Part) string {
+	_, counted := r.Files()
+	switch {
+	case p.Files == 0 && (counted || p.Kind.ByDay()): // facts and visits have none
+		return ""
+	case !counted:
+		return "not counted"
+	}
+	return fmt.Sprintf("%d, %s", p.Files, size(p.FileBytes))
 }
 
 var reasons = map[receipt.Why]string{
