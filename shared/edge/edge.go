@@ -1,5 +1,5 @@
-// Package edge is what the functions share of being called: HTTP by way of API Gateway, queues, and the log. An error is
-// logged here, once, and rendered as its kind's status with a stable code and a sentence:
+// Package edge is what the functions share of being called: the triggers, HTTP by way of API Gateway, queues, and the log. An
+// error is logged here, once, and rendered as its kind's status with a stable code and a sentence:
 //
 //	{"error": {"code": "signature_invalid", "message": "The delivery is not signed with …"}, "message": "…"}
 package edge
