@@ -82,12 +82,7 @@ func (r *road) job(t testing.TB, a admin.Created, method, id string, want int) (
 }
 
 // takeExtracting takes the messages of the extract queue.
-func (q *queues) takeExtracting() (all []string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	all, q.extracting = q.extracting, nil
-	return all
-}
+func (q *queues) takeExtracting() []string { return q.take(&q.extracting) }
 
 // received hands a message to extract and says whether it comes again.
 func (r *road) received(ctx context.Context, body string) (again bool, err error) {

@@ -151,10 +151,7 @@ func (q *queues) takeBatch(n int) []vault.Reference {
 func (r *road) drain(t testing.TB) {
 	t.Helper()
 	for range 20 {
-		r.queues.mu.Lock()
-		waiting := r.queues.waiting
-		r.queues.waiting = nil
-		r.queues.mu.Unlock()
+		waiting := r.queues.take(&r.queues.waiting)
 		if len(waiting) == 0 {
 			return
 		}

@@ -85,10 +85,7 @@ func (r *road) started(t testing.TB, account string, file []byte) importer.Job {
 func (r *road) workImports(t testing.TB) {
 	t.Helper()
 	for range 50 {
-		r.queues.mu.Lock()
-		all := r.queues.importing
-		r.queues.importing = nil
-		r.queues.mu.Unlock()
+		all := r.queues.take(&r.queues.importing)
 		if len(all) == 0 {
 			return
 		}

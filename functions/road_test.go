@@ -117,6 +117,14 @@ func (q *queues) Publish(_ context.Context, e settle.Event) error {
 	return q.locked(func() { q.published = append(q.published, e) })
 }
 
+// take takes the messages of one of the queues.
+func (q *queues) take(from *[]string) (all []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all, *from = *from, nil
+	return all
+}
+
 func (q *queues) takeSettling() (all []vault.Reference) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

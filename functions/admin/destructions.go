@@ -127,7 +127,7 @@ func (d *desk) destroy(ctx context.Context) (int, any, error) {
 		return 0, nil, ErrRecordHeld
 	}
 	until := now.Add(d.ses.Policy.Wait)
-	told := destruction(in.ID, row.Kind, "token:"+d.actor, now, until, reason)
+	told := destruction(in.ID, row.Kind, d.actor, now, until, reason)
 	wish := attr.Key(account.HandPartition(d.ses.Account), in.ID)
 	wish["kind"], wish["by"], wish["at"], wish["until"] = attr.S(row.Kind), attr.S(told.By), attr.Time(now), attr.Time(until)
 	wish["reasonSealed"] = attr.B(d.ses.Key.Wrap(handPlace(d.ses.Account, in.ID), []byte(reason)))

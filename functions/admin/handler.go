@@ -83,7 +83,7 @@ func Build() (*Handler, error) {
 	}
 	cfg := awsenv.Config()
 	return New(Deps{
-		Store: vault.Connect(cfg, vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}, ""),
+		Store: vault.Connect(cfg, vault.TablesOf(env), ""),
 		KMS:   kms.NewFromConfig(cfg), WrapKey: env["WRAP_KEY_ID"], Floor: retention.FloorOf(env["STAGE"]),
 		Notice: time.Duration(notice.Days)*24*time.Hour + time.Duration(notice.Minutes)*time.Minute,
 		Sends:  os.Getenv("MAIL_FROM") != "", Queue: sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: env["MAIL_QUEUE_URL"]},

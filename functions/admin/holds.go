@@ -210,7 +210,7 @@ func (d *desk) setHold(ctx context.Context) (int, any, error) {
 	case len(after.Ended) > maxEnded:
 		return 0, nil, ErrPolicyOften
 	}
-	h := Hold{ID: want.ID, HoldWanted: in, By: "token:" + d.actor, Since: conversation.At(now), State: "in_force"}
+	h := Hold{ID: want.ID, HoldWanted: in, By: d.actor, Since: conversation.At(now), State: "in_force"}
 	item, err := d.holdItem(h)
 	if err != nil {
 		return 0, nil, err
@@ -294,7 +294,7 @@ func (d *desk) releaseHold(ctx context.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	me, action := "token:"+d.actor, "hold.release"
+	me, action := d.actor, "hold.release"
 	switch {
 	case !from.TwoToRelease:
 		h.State, h.ReleasedBy, h.ReleaseReason = "released", me, reason

@@ -89,7 +89,7 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if !ok {
 		return 0, nil, ErrRoute
 	}
-	asked, actor, err := edge.Token(req)
+	asked, actor, err := edge.Actor(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -113,7 +113,7 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 // audit writes down what is about to be changed or shown; without it, neither happens. The target names no person.
 func (d *desk) audit(ctx context.Context, action, target string, records int) error {
 	return audit.Write(ctx, d.Store.DB, d.Store.Tables.Control, audit.Entry{
-		Account: d.ses.Account, Actor: "token:" + d.actor, Action: action, Target: target, Records: records, At: d.ses.Now(),
+		Account: d.ses.Account, Actor: d.actor, Action: action, Target: target, Records: records, At: d.ses.Now(),
 	})
 }
 

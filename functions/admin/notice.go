@@ -34,7 +34,7 @@ func (d *desk) announce(ctx context.Context, news letter.News, also ...string,
 	if err != nil {
 		return write, nil, err
 	}
-	news.By, news.At = "token:"+d.actor, d.ses.Now()
+	news.By, news.At = d.actor, d.ses.Now()
 	n := mailbox.Notice{ID: mailbox.NewNoticeID(news.At), To: slices.Concat(administrators.Addresses, also), News: news}
 	write, err = d.book.NoticeWrite(n)
 	return write, func(ctx context.Context) {

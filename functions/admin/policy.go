@@ -476,7 +476,7 @@ func (d *desk) put(ctx context.Context, action string, c change, news func(versi
 	if p.UndoUntil.IsZero() {
 		p.UndoTo = 0
 	}
-	p.By, p.At, p.Reason = "token:"+d.actor, now, ""
+	p.By, p.At, p.Reason = d.actor, now, ""
 	p.Sealed = d.ses.Key.Wrap(account.PolicyPlace(d.ses.Account, p.Version), []byte(reason))
 	var err error
 	if p.SealedRules, err = d.ses.SealRules(p.Version, c.rules); err != nil {

@@ -17,7 +17,7 @@ type Config struct {
 func ReadConfig() (Config, error) {
 	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "STAGING_BUCKET", "ATTACH_QUEUE_URL")
 	return Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], StagingBucket: env["STAGING_BUCKET"], Queue: env["ATTACH_QUEUE_URL"],
 	}, err
 }

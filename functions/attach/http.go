@@ -55,7 +55,7 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 }
 
 func (h *Handler) upload(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	asked, _, err := edge.Token(req)
+	asked, _, err := edge.Actor(req)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -28,7 +28,7 @@ const (
 func ReadConfig() (Config, error) {
 	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "EXPORTS_BUCKET", "EXTRACT_QUEUE_URL")
 	return Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], ExportsBucket: env["EXPORTS_BUCKET"], QueueURL: env["EXTRACT_QUEUE_URL"],
 	}, err
 }

@@ -34,7 +34,7 @@ func ReadConfig() (Config, error) {
 		"SETTLE_QUEUE_URL", "SETTLE_DELAY")
 	delay, delayErr := intake.SettleDelay(env["SETTLE_DELAY"])
 	return Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], StagingBucket: env["STAGING_BUCKET"], QueueURL: env["IMPORT_QUEUE_URL"],
 		SettleQueue: env["SETTLE_QUEUE_URL"], SettleDelay: delay,
 	}, errors.Join(err, delayErr)

@@ -64,11 +64,10 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, answer any, location string, err error) {
-	account, token, err := edge.Token(req)
+	account, actor, err := edge.Actor(req)
 	if err != nil {
 		return 0, nil, "", err
 	}
-	actor := "token:" + token
 	id := req.PathParameters["id"]
 	switch {
 	case strings.HasSuffix(req.RouteKey, "/start"):

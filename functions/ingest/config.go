@@ -26,7 +26,7 @@ func ReadConfig() (Config, error) {
 	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "INGEST_QUEUE_URL", "SETTLE_QUEUE_URL", "ATTACH_QUEUE_URL", "SETTLE_DELAY")
 	delay, delayErr := intake.SettleDelay(env["SETTLE_DELAY"])
 	return Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], IngestQueue: env["INGEST_QUEUE_URL"], SettleQueue: env["SETTLE_QUEUE_URL"],
 		AttachQueue: env["ATTACH_QUEUE_URL"],
 		SettleDelay: delay,

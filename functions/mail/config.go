@@ -32,7 +32,7 @@ func ReadConfig() (Config, error) {
 		return Config{}, err
 	}
 	c := Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], QueueURL: env["MAIL_QUEUE_URL"], PurgeQueueURL: env["PURGE_QUEUE_URL"], ConfigurationSet: env["CONFIGURATION_SET"],
 		From: os.Getenv("MAIL_FROM"),
 	}

@@ -65,7 +65,7 @@ func Build() (*Handler, error) {
 		Floor: retention.FloorOf(env["STAGE"]), Stage: env["STAGE"], Pace: pace,
 		Store: &vault.Store{
 			DB: db, Now: time.Now, // no ring: this function opens nothing
-			Tables:  vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+			Tables:  vault.TablesOf(env),
 			Objects: &vault.Objects{Bucket: env["OBJECTS_BUCKET"], Client: objects},
 		},
 		Chain: &chain.Chain{

@@ -65,7 +65,7 @@ func (h *Handler) attachment(ctx context.Context, req events.APIGatewayV2HTTPReq
 }
 
 func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) (status int, f file, err error) {
-	asked, actor, err := edge.Token(req)
+	asked, actor, err := edge.Actor(req)
 	if err != nil {
 		return 0, f, err
 	}
@@ -112,7 +112,7 @@ func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 		return 0, f, edge.ErrUnavailable.Because(err)
 	}
 	entry := audit.Entry{
-		Account: asked, Actor: "token:" + actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
+		Account: asked, Actor: actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
 	}
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, f, edge.ErrUnavailable.Because(err)

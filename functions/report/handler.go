@@ -60,7 +60,7 @@ func Build() (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tables := vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}
+	tables := vault.TablesOf(env)
 	store := vault.Connect(awsenv.Config(), tables, env["OBJECTS_BUCKET"])
 	return New(Deps{Store: store, Audit: audit.Writer(store.DB, tables.Control)}), nil
 }
@@ -86,7 +86,7 @@ func (h *Handler) HTTP(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 }
 
 func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	asked, actor, err := edge.Token(req)
+	asked, actor, err := edge.Actor(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -98,7 +98,7 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
 	}
-	entry := audit.Entry{Account: asked, Actor: "token:" + actor, At: h.Store.Now()}
+	entry := audit.Entry{Account: asked, Actor: actor, At: h.Store.Now()}
 	if id, ok := req.PathParameters["id"]; ok {
 		return h.one(ctx, ses, entry, kind, id)
 	}

@@ -18,7 +18,7 @@ type Config struct {
 func ReadConfig() (Config, error) {
 	env, err := awsenv.Required("RECORDS_TABLE", "KEYS_TABLE", "CONTROL_TABLE", "OBJECTS_BUCKET", "SETTLE_QUEUE_URL", "PURGE_QUEUE_URL", "BUS_NAME")
 	return Config{
-		Tables:        vault.Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]},
+		Tables:        vault.TablesOf(env),
 		ObjectsBucket: env["OBJECTS_BUCKET"], Queue: env["SETTLE_QUEUE_URL"], PurgeQueue: env["PURGE_QUEUE_URL"], Bus: env["BUS_NAME"],
 	}, err
 }

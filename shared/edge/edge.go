@@ -1,5 +1,5 @@
-// Package edge is what the functions share of being called: HTTP by way of API Gateway, queues, and the log. An error is
-// logged here, once, and rendered as its kind's status with a stable code and a sentence:
+// Package edge is what the functions share of being called: the triggers, HTTP by way of API Gateway, queues, and the log. An
+// error is logged here, once, and rendered as its kind's status with a stable code and a sentence:
 //
 //	{"error": {"code": "signature_invalid", "message": "The delivery is not signed with …"}, "message": "…"}
 package edge
@@ -58,9 +58,11 @@ var (
 	ErrForbidden    = fault.New(fault.Unauthorized, "token_missing", "A bearer token of this account is needed.")
 )
 
-// Token is the account that a request's path names and whose token it has; ErrForbidden where that is not the account's.
-func Token(req events.APIGatewayV2HTTPRequest) (account, token string, err error) {
+// Actor is the account that a request's path names, and who asks, as audit entries call them; ErrForbidden where a request has no
+// token of that account.
+func Actor(req events.APIGatewayV2HTTPRequest) (account, actor string, err error) {
 	account = req.PathParameters["account"]
+	var token string
 	// API Gateway has asked authorize; a mistake in a route must not open the vault all the same.
 	if a := req.RequestContext.Authorizer; a != nil && a.Lambda["account"] == account {
 		token, _ = a.Lambda["token"].(string)
@@ -68,7 +70,7 @@ func Token(req events.APIGatewayV2HTTPRequest) (account, token string, err error
 	if token == "" {
 		return account, "", ErrForbidden
 	}
-	return account, token, nil
+	return account, "token:" + token, nil
 }
 
 // Body is the body's raw bytes, refused over a limit in bytes before it is decoded.

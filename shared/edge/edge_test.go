@@ -132,7 +132,7 @@ const internal = `{"error":{"code":"internal","message":"Something went wrong he
 
 type secretive struct{ Content string }
 
-func TestToken(t *testing.T) {
+func TestActor(t *testing.T) {
 	type claims = map[string]any
 	for _, tc := range []struct {
 		name   string
@@ -152,12 +152,12 @@ func TestToken(t *testing.T) {
 			if tc.claims != nil {
 				req.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: tc.claims}
 			}
-			account, token, err := edge.Token(req)
-			if tc.ok && (account != "demo" || token != "t1" || err != nil) {
-				t.Errorf("%q %q %v", account, token, err)
+			account, actor, err := edge.Actor(req)
+			if tc.ok && (account != "demo" || actor != "token:t1" || err != nil) {
+				t.Errorf("%q %q %v", account, actor, err)
 			}
-			if !tc.ok && (token != "" || !errors.Is(err, edge.ErrForbidden)) {
-				t.Errorf("%q %v, want ErrForbidden", token, err)
+			if !tc.ok && (actor != "" || !errors.Is(err, edge.ErrForbidden)) {
+				t.Errorf("%q %v, want ErrForbidden", actor, err)
 			}
 		})
 	}

@@ -5,6 +5,8 @@
 //	Together  several of one conversation, which may tell all of it
 //	Apart     takes out visits, which vault.PutVisits writes
 //
+// What is to be settled is sent to a queue, which SettleQueue is in AWS.
+//
 // It does not verify, adapt or minimise: events come as they are to be kept.
 package intake
 

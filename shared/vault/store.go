@@ -21,6 +21,11 @@ import (
 // Tables are the physical names of the tables.
 type Tables struct{ Records, Keys, Control string }
 
+// TablesOf reads the names of the tables from the environment of a function.
+func TablesOf(env map[string]string) Tables {
+	return Tables{Records: env["RECORDS_TABLE"], Keys: env["KEYS_TABLE"], Control: env["CONTROL_TABLE"]}
+}
+
 // Store reaches the tables. The zero Ring serves functions that open nothing.
 type Store struct {
 	DB      *dynamodb.Client
