@@ -341,3 +341,38 @@ func TestStoreHoldsAreAudited(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// A hold keeps what comes in later too: what is told of visits of a day whose time is over stays as long as the day is held, whether
+// anything was told of it before or not.
+func TestAHeldDayTakesWhatIsToldOfItLate(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.change(t, demo, `"cadence":{"visit":"daily"},"waitHours":0`)
+	var hold admin.Hold
+	if code := r.asked(t, demo, "POST holds", `{"reason":"A case.","kinds":["visit"]}`, &hold); code != "" {
+		t.Fatal(code)
+	}
+	shown := func(when string, want int) {
+		t.Helper()
+		r.purgeAll(t)
+		if visits := r.listOf(t, demo, "visits", "").Visits; len(visits) != want {
+			t.Errorf("%s there are %d visits, want %d", when, len(visits), want)
+		}
+	}
+	r.Clock.Advance(24 * time.Hour)
+	r.mustPost(t, demo, "canonical", canonicalVisit("first", noon.Add(24*time.Hour)))
+	r.Clock.Advance(48 * time.Hour)
+	r.mustPost(t, demo, "canonical", canonicalVisit("another", noon.Add(25*time.Hour)))
+	shown("of a day that is there", 2)
+	r.mustPost(t, demo, "canonical", canonicalVisit("third", noon))
+	shown("of a day of which nothing is known", 3)
+	if code := r.askedOf(t, demo, "POST holds/{hold}/release", map[string]string{"hold": hold.ID}, `{"reason":"It is over."}`, nil); code != "" {
+		t.Fatal(code)
+	}
+	r.Clock.Advance(time.Hour)
+	r.mustPost(t, demo, "canonical", canonicalVisit("fourth", noon))
+	shown("after the release", 0)
+	if n := r.itemsOf(t, "demo#visit#"); n != 0 {
+		t.Errorf("%d items of visits are left", n)
+	}
+}

@@ -46,10 +46,12 @@ type someone struct {
 	kept string
 }
 
-// posted is a delivery that was taken in, and of which life it was.
+// posted is a delivery that was taken in, and of which life it was. Unfiled says that it came with files that were not taken: told once
+// more when the account takes files, it tells more than it did.
 type posted struct {
-	body []byte
-	of   string
+	body    []byte
+	of      string
+	unfiled bool
 }
 
 // theatre is every function over tables in memory, with an account in them, and how that began.
@@ -332,7 +334,7 @@ func (w *theatre) say(c someone, text string, tags []string, files []*filed, bod
 	if c.kind == retention.Ticket {
 		l.status, l.statusAt = "open", w.now()
 	}
-	w.bodies = append(w.bodies, posted{body, l.id})
+	w.bodies = append(w.bodies, posted{body, l.id, len(files) > 0 && !w.model.takesFiles()})
 	return l
 }
 
@@ -356,7 +358,7 @@ func (w *theatre) over() {
 	w.tell("the end of %s %s", l.id, status)
 	w.send(body)
 	l.anchor, l.known, l.ended, l.status, l.statusAt = now, now, true, status, now
-	w.bodies = append(w.bodies, posted{body, l.id})
+	w.bodies = append(w.bodies, posted{body: body, of: l.id})
 }
 
 // whole is a transcript from its beginning to its end of a conversation of which nothing is known.
@@ -389,6 +391,10 @@ func (w *theatre) again() {
 		return
 	}
 	b := pick(w.random, w.bodies...)
+	if b.unfiled && w.model.takesFiles() {
+		w.message()
+		return
+	}
 	w.tell("once more something of %s", b.of)
 	w.send(b.body)
 }

@@ -50,7 +50,7 @@ func (w *theatre) visit() {
 			d.visits[id] = append(d.visits[id], of.page)
 		}
 	}
-	w.bodies = append(w.bodies, posted{body, "visits"})
+	w.bodies = append(w.bodies, posted{body: body, of: "visits"})
 }
 
 // article publishes, changes or withdraws one.
@@ -63,7 +63,7 @@ func (w *theatre) article() {
 		w.tell("the article is withdrawn")
 		w.send(body)
 		l.anchor, l.known, l.settled, l.status, l.statusAt = now, now, false, "withdrawn", now
-		w.bodies = append(w.bodies, posted{body, l.id})
+		w.bodies = append(w.bodies, posted{body: body, of: l.id})
 		return
 	}
 	text := fmt.Sprint("text ", w.said)
@@ -83,7 +83,9 @@ func (w *theatre) compareVisits() {
 		w.wrong("visits: %d %s", status, body)
 	}
 	line := func(id string, pages []conversation.Page) string {
-		slices.SortFunc(pages, func(a, b conversation.Page) int { return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.URL, b.URL)) })
+		slices.SortFunc(pages, func(a, b conversation.Page) int {
+			return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.URL, b.URL))
+		})
 		for _, p := range pages {
 			id += fmt.Sprint(" ", p.Time, " ", p.URL)
 		}

@@ -97,9 +97,15 @@ func (c Cohorts) DestroyedBy(it retention.Item) retention.End {
 	return c.policy.Destroyed(it)
 }
 
-// DestroysAll says whether all of a cohort may be destroyed but what is held: nothing joins it any more.
+// DestroysAll says whether all of a cohort may be destroyed but what is held.
 func (c Cohorts) DestroysAll(cohort retention.Cohort) bool {
 	return c.gone(cohort) || c.policy.CohortDestroyed(c.kind, cohort, c.opened)
+}
+
+// closed says whether nothing joins a cohort any more. A day that is held as a whole takes what is told of it late; a conversation
+// that is held stays open.
+func (c Cohorts) closed(cohort retention.Cohort) bool {
+	return c.DestroysAll(cohort) && !(c.kind.ByDay() && c.MayHold(cohort))
 }
 
 // DestroysAllFrom is when DestroysAll begins, if no other policy comes.
@@ -195,7 +201,7 @@ func (ses *Session) cohortKey(c Cohort) ([]byte, error) {
 
 // JoinCohorts are the cohorts of an anchor for several kinds, made if they do not exist. A kind whose cohort is over for good
 // or destroyed has none: it is never made again. What only a change of the policy hides has one, or undoing the change would
-// not bring back what was settled meanwhile.
+// not bring back what was settled meanwhile; and so has a day that is held.
 func (ses *Session) JoinCohorts(ctx context.Context, anchor time.Time, kinds ...retention.Kind) (map[retention.Kind]Cohort, error) {
 	joined, _, err := ses.join(ctx, anchor, kinds, nil)
 	return joined, err
@@ -245,7 +251,7 @@ func (ses *Session) join(ctx context.Context, anchor time.Time, kinds []retentio
 	for _, of := range all {
 		c, ok := of.Find(wanted[of.kind].ID)
 		switch {
-		case ok && (c.Destroyed() || of.DestroysAll(c.Cohort)), !ok && of.DestroysAll(wanted[of.kind]):
+		case ok && (c.Destroyed() || of.closed(c.Cohort)), !ok && of.closed(wanted[of.kind]):
 			continue
 		case !ok:
 			c, err = ses.makeCohort(ctx, of.kind, wanted[of.kind])
