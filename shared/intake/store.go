@@ -141,6 +141,12 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		if err != nil {
 			return row, false, err
 		}
+		if row, known, err := h.repeated(ctx, ses, rows, e); err != nil || known {
+			if errors.Is(err, vault.ErrMoved) {
+				continue
+			}
+			return row, false, err
+		}
 		row, begin := choose(rows, e)
 		if !begin && row.State == vault.Settled {
 			// What counts as known must be in the row's own record, so the row is not read again behind our back.
@@ -198,6 +204,23 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		return row, true, err
 	}
 	return row, false, errMoving
+}
+
+// repeated finds the life that knows an event without a time of its own, which by the time of its receipt would be something new
+// whenever it comes. An end or a reopening can happen again in just the same words: it does where the newest life stands otherwise.
+func (h *Intake) repeated(ctx context.Context, ses *vault.Session, rows []vault.Row, e conversation.Event) (row vault.Row, ok bool, err error) {
+	i := slices.IndexFunc(rows, func(r vault.Row) bool { return ses.Knows(r, e) })
+	if i < 0 {
+		return row, false, nil
+	}
+	if len(e.Entries) > 0 || e.Ended == e.Reopened || rows[0].State == vault.Destroyed {
+		return rows[i], true, nil
+	}
+	c, err := ses.Collect(ctx, rows[0], nil)
+	if errors.Is(err, vault.ErrUnreadable) || errors.Is(err, vault.ErrDamaged) { // it is being destroyed
+		return rows[i], true, nil
+	}
+	return rows[i], err == nil && (c.Over || c.Ended() == e.Ended), err
 }
 
 func newest(rows []vault.Row) int {

@@ -26,7 +26,8 @@ import (
 //
 // and all others are passed over, custom fields among them. Of what nothing is told, such as a comment's id and mostly its time,
 // a hash of the text and the time of receipt stand in: two comments of the same words are one. A delivery is known by a hash of
-// its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys.
+// its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys; but a
+// ticket that goes on may be closed again.
 //
 // Freshdesk's comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
 // assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts.
@@ -65,6 +66,8 @@ type freshdeskTicket struct {
 	fields map[string]jsontext.Value
 	d      Delivery
 	err    error
+	// untimed says that the time of receipt stands in for another.
+	untimed bool
 }
 
 // text is the first of the keys that says something: a text, or a number as it stands.
@@ -99,6 +102,7 @@ func (t *freshdeskTicket) time(key string) conversation.Time {
 	if at := t.stated(key); !at.IsZero() {
 		return at
 	}
+	t.untimed = true
 	return conversation.At(t.d.Received)
 }
 
@@ -171,7 +175,7 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 			e.Time = changed
 		}
 	}
-	e.ID = name + "/" + bodyHash(d)
+	e.ID, e.Untimed = name+"/"+bodyHash(d), t.untimed
 	if t.err != nil {
 		return Adapted{}, t.err
 	}

@@ -203,7 +203,7 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 			e.Tagged, e.Untagged = nil, e.Tagged
 		}
 	case "chat_deactivated":
-		e.Ended = true
+		e.Ended, e.Untimed = true, true
 	}
 	if err != nil {
 		return Adapted{}, err

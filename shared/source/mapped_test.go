@@ -185,6 +185,7 @@ func TestMappedFields(t *testing.T) {
 				return
 			}
 			tc.want.Conversation, tc.want.Kind, tc.want.Time, tc.want.Received = "c", retention.Kind(tc.kind), at, at
+			tc.want.Untimed = true
 			if diff := cmp.Diff([]conversation.Event{tc.want}, got.Events); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -104,8 +104,6 @@ type mappedReader struct {
 	call    conversation.Call
 	does    string
 	ended   bool
-	// untimed says that the body has no time: the event's is that of its receipt.
-	untimed bool
 	entry   conversation.Entry
 	html    bool
 	names   []string
@@ -380,7 +378,7 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 	case r.event.Conversation == "", timed && r.event.Time.IsZero():
 		err = ErrMissing
 	case !timed:
-		r.event.Time, r.untimed = r.event.Received, true
+		r.event.Time, r.event.Untimed = r.event.Received, true
 	}
 	if entriesErr := r.entries(rule, body, trace); err == nil {
 		err = entriesErr
@@ -459,7 +457,7 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 				err = ErrMissing
 			}
 			r.entry.Time = r.event.Time
-			if when = r.event.Time.String(); r.untimed { // the same body may come again later
+			if when = r.event.Time.String(); r.event.Untimed { // the same body may come again later
 				when = r.event.ID
 			}
 		}
