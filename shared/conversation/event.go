@@ -187,6 +187,9 @@ type Event struct {
 	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first. No sender
 	// has whole deliveries too.
 	Redacted []string `json:"redacted,omitzero"`
+	// Noted are the ids of entries that were made notes among agents, whichever comes first; with each, those whose ids have it before
+	// a slash: its files, where they are entries of their own.
+	Noted []string `json:"noted,omitzero"`
 	// Ended says that the conversation ended at Time, Reopened that an ended one goes on.
 	Ended    bool `json:"ended,omitzero"`
 	Reopened bool `json:"reopened,omitzero"`
@@ -207,6 +210,9 @@ type Event struct {
 	Call  *Call  `json:"call,omitzero"`
 	Visit *Visit `json:"visit,omitzero"`
 }
+
+// OfAnyLife says that an event tells something of entries by their ids alone, of whatever life of the conversation they are.
+func (e Event) OfAnyLife() bool { return len(e.Redacted)+len(e.Noted) > 0 }
 
 // LogValue keeps an event's content out of every log.
 func (e Event) LogValue() slog.Value {

@@ -37,15 +37,15 @@ func (h *Intake) Event(ctx context.Context, ses *vault.Session, e conversation.E
 			return false, err
 		}
 	}
-	if duplicate, err = h.write(ctx, ses, record, e, with, choose); err != nil || len(e.Redacted) == 0 {
+	if duplicate, err = h.write(ctx, ses, record, e, with, choose); err != nil || !e.OfAnyLife() {
 		return duplicate, err
 	}
-	return duplicate, h.redact(ctx, ses, record, e)
+	return duplicate, h.everywhere(ctx, ses, record, e)
 }
 
-// redact writes what an event takes back to every life of its conversation: the message may be of any of them, and when it was
-// taken back does not say of which.
-func (h *Intake) redact(ctx context.Context, ses *vault.Session, record string, e conversation.Event) error {
+// everywhere writes what an event takes back, or makes a note, to every life of its conversation: the message may be of any of them,
+// and when that happened does not say of which.
+func (h *Intake) everywhere(ctx context.Context, ses *vault.Session, record string, e conversation.Event) error {
 	rows, err := ses.Rows(ctx, record)
 	if err != nil || len(rows) < 2 {
 		return err
@@ -57,7 +57,7 @@ func (h *Intake) redact(ctx context.Context, ses *vault.Session, record string, 
 		// As of the beginning of that life, which so knows nothing of the time of a later one.
 		taken := conversation.Event{
 			ID: e.ID, Source: e.Source, Conversation: e.Conversation, Kind: e.Kind, Time: conversation.At(r.Since), Received: e.Received,
-			Redacted: e.Redacted,
+			Redacted: e.Redacted, Noted: e.Noted,
 		}
 		its := func(rows []vault.Row, _ conversation.Event) (vault.Row, bool) {
 			i := slices.IndexFunc(rows, func(o vault.Row) bool { return o.Incarnation == r.Incarnation })
@@ -191,7 +191,7 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		if !begin {
 			return row, true, nil
 		}
-		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed || len(e.Redacted) > 0) && len(e.Entries) == 0 {
+		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed || e.OfAnyLife()) && len(e.Entries) == 0 {
 			return row, false, nil // a tag or a rating brings nothing back to life, nor does what is taken back
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
