@@ -3,7 +3,6 @@ package source
 import (
 	"cmp"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -39,7 +38,7 @@ var freshdesk = Adapter{
 		"In Freshdesk: Admin → Workflows → Automations. Make a rule on ticket creation, and one on ticket updates: status is changed, " +
 			"reply is sent, note is added, tag is added or removed.",
 		"Action of both: Trigger webhook, request type POST, URL: {url}",
-		"Requires authentication: any username, password {secret} — or the custom header X-Supportvault-Key: {secret}",
+		"Requires authentication: any username, password {secret} — or the custom header " + keyHeader + ": {secret}",
 		"Encoding JSON, content Simple: tick ticket ID, subject, status, tags, group name, agent name and email, requester name, " +
 			"email and phone, description, latest public comment, latest private comment, triggered event.",
 	},
@@ -47,12 +46,9 @@ var freshdesk = Adapter{
 }
 
 func verifyFreshdesk(d Delivery, secrets []string) error {
-	given, reason := header(d.Header, "X-Supportvault-Key")
-	if basic, err := header(d.Header, "Authorization"); err == nil && len(d.Header.Values("X-Supportvault-Key")) == 0 {
-		_, password, ok := (&http.Request{Header: http.Header{"Authorization": {basic}}}).BasicAuth()
-		if given, reason = password, nil; !ok {
-			reason = errMalformed
-		}
+	given, reason := header(d.Header, keyHeader)
+	if len(d.Header.Values(keyHeader)) == 0 {
+		_, given, reason = basic(d.Header)
 	}
 	err := presented(secrets, given)
 	if reason = cmp.Or(reason, err); reason != nil {

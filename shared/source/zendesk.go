@@ -184,12 +184,8 @@ func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err e
 	if e.Time, err = parseTime(z.Time, d.Received); err != nil {
 		return conversation.Event{}, err
 	}
-	if requester != "" {
-		e.Subjects = []conversation.Subject{{VisitorID: requester}}
-	}
-	if assignee != "" {
-		e.AgentIDs = []string{assignee}
-	}
+	addSubject(&e, conversation.Subject{VisitorID: requester})
+	addAgent(&e, assignee)
 	current, _ := unquoted(z.Event.Current)
 	switch name {
 	case "ticket.created":
@@ -266,9 +262,7 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 	switch staff := c.Author.Staff; {
 	case staff != nil && *staff:
 		entry.Author = conversation.Author{Role: conversation.Agent, Name: c.Author.Name}
-		if id := cmp.Or(author, c.Author.Name); id != "" {
-			e.AgentIDs = []string{id}
-		}
+		addAgent(e, cmp.Or(author, c.Author.Name))
 		if author == requester { // an agent is no subject, even of their own ticket
 			e.Subjects = nil
 		}
@@ -277,9 +271,7 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 		if author == requester {
 			e.Subjects = nil
 		}
-		if s := (conversation.Subject{Name: c.Author.Name, VisitorID: author}); s != (conversation.Subject{}) {
-			e.Subjects = append(e.Subjects, s)
-		}
+		addSubject(e, conversation.Subject{Name: c.Author.Name, VisitorID: author})
 	default:
 		entry.Author.Role = conversation.System // who it is stands nowhere, and so no name
 	}
@@ -431,5 +423,5 @@ func zendeskTags(raw jsontext.Value) ([]string, error) {
 	if err := json.Unmarshal(raw, &tags); err != nil {
 		return nil, strictjson.ErrShape
 	}
-	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" }), nil
+	return nonempty(tags), nil
 }
