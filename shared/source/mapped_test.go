@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"net/http"
 	"net/url"
@@ -280,6 +281,36 @@ func TestMappedWithoutTimeIsTheSameLater(t *testing.T) {
 	}
 	if made(`{"id":"c","say":"Yes","event":1}`, 0).Entries[0].ID == made(`{"id":"c","say":"Yes","event":2}`, 0).Entries[0].ID {
 		t.Error("the same words of another event are the same entry")
+	}
+}
+
+// Of times without milliseconds many are the same: what is written at one stands as it stood in the body, whatever its ids.
+func TestMappedEntriesOfOneInstant(t *testing.T) {
+	layouts := `{"layouts":["2006-01-02 15:04"],"rules"`
+	for _, tc := range []struct{ name, does, fields string }{
+		{"seconds", "message", `"time":"$.s",`}, {"minutes", "message", `"time":"$.m",`}, {"the same for all", "ended", ``},
+		{"with ids", "message", `"time":"$.m","id":"$.id",`}, {"a transcript", "transcript", `"time":"$.m",`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			mapping := ruled("chat", `"event":"e"`, `{"each":"$.l[*]","fields":{`+tc.fields+`"role":"visitor","text":"$.t"}}`)
+			mapping = strings.Replace(strings.Replace(mapping, `{"rules"`, layouts, 1), `"message"`, `"`+tc.does+`"`, 1)
+			var lines, want []string
+			for i := range 30 {
+				lines = append(lines, fmt.Sprintf(`{"s":%d,"m":"2026-11-20 10:%02d","id":%d,"t":"line %d"}`, 1795179900+i/10, i/10, 99-i, i))
+				want = append(want, fmt.Sprintf("line %d", i))
+			}
+			got, err := lookup(t, "mapped-shop").Adapt(own(t, mapping, `{"id":"c","l":[`+strings.Join(lines, ",")+`]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var texts []string
+			for _, e := range (conversation.Transcript{}).Fold(got.Events).Entries {
+				texts = append(texts, e.Text)
+			}
+			if diff := cmp.Diff(want, texts); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -464,7 +464,8 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 	return first
 }
 
-// add adds the entry that was read, unless there is nothing in it. When is what is known of its time.
+// add adds the entry that was read, unless there is nothing in it. When is what is known of its time, seen counts the entries of an id
+// and of an instant: many senders tell no more than the minute, and what one body has of it is kept in its order, a millisecond apart.
 func (r *mappedReader) add(when string, seen map[string]int) {
 	e := r.entry
 	if r.html {
@@ -493,6 +494,11 @@ func (r *mappedReader) add(when string, seen map[string]int) {
 		if seen[e.ID]++; seen[e.ID] > 1 { // the same words twice in one moment
 			e.ID += "/" + strconv.Itoa(seen[e.ID])
 		}
+	}
+	if r.does != "transcript" { // which has an order, as nothing else has within an instant
+		at := e.Time.String()
+		e.Time = conversation.At(e.Time.Add(time.Duration(seen[at]) * time.Millisecond))
+		seen[at]++
 	}
 	r.event.Entries = append(r.event.Entries, e)
 }
@@ -554,11 +560,13 @@ type mappedValue struct {
 
 // nodes are up to as many as most and one of those that a path finds.
 func (r *mappedReader) nodes(p mappedPath, from any, most int) ([]any, error) {
-	found, looks := p.nodes(from, most)
-	if r.looks += looks; r.looks > maxLooks {
-		return nil, strictjson.ErrShape
+	if r.looks <= maxLooks {
+		found, looks := p.nodes(from, most)
+		if r.looks += looks; r.looks <= maxLooks {
+			return found, nil
+		}
 	}
-	return found, nil
+	return nil, strictjson.ErrShape
 }
 
 // find are the values that a field has.
