@@ -1093,7 +1093,8 @@ func TestFileThatIsTakenBack(t *testing.T) {
 					t.Fatalf("%d %s", res.StatusCode, body)
 				}
 			}
-			r.mustPost(t, demo, "zendesk", []byte(strings.ReplaceAll(string(sample("attachment-redacted")), "41990000000304", "41990000000302")))
+			of := strings.NewReplacer("41990000000304", "41990000000302", "41990000000303", "41990000000301") // the file and its comment
+			r.mustPost(t, demo, "zendesk", []byte(of.Replace(string(sample("attachment-redacted")))))
 			r.fileHidden(t, demo, id, refs[0].File, "taken back")
 			r.Clock.Advance(31 * 24 * time.Hour)
 			if _, err := r.settle.Sweep(t.Context()); err != nil {

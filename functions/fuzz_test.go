@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/shared/source"
@@ -28,6 +31,9 @@ func FuzzWebhook(f *testing.F) {
 	v, m := vaulttest.NewMemory(noon)
 	r := roadOver(v)
 	accounts := []admin.Created{r.account(f, admin.Request{Account: "demo"}), r.account(f, admin.Request{Account: "tiny", Start: "minimal", Retention: "PT2M"})}
+	for _, a := range accounts {
+		r.nameSite(f, a)
+	}
 	fresh, deliveries := take(v, m), 0
 	names := source.Names()
 	index := map[string]byte{}
@@ -39,16 +45,31 @@ func FuzzWebhook(f *testing.F) {
 		f.Add(index[s.source]|0x80, true, true, s.body, "X-Tawk-Signature", "00")
 		f.Add(index[s.source], false, false, s.body, "x-chatwoot-timestamp", "1795262400")
 	}
+	shown, err := filepath.Glob("../shared/source/testdata/vendors/*/*.json")
+	if err != nil || len(shown) == 0 {
+		f.Fatalf("%d deliveries that vendors show: %v", len(shown), err)
+	}
+	for _, file := range shown {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(index[filepath.Base(filepath.Dir(file))], true, false, body, "", "")
+	}
 	f.Add(index["tawkto"], false, true, []byte("not base64"), "x-tawk-signature", strings.Repeat("0", 40))
 	f.Add(index["chatwoot"], false, false, []byte(`{}`), "x-chatwoot-signature", "sha256="+strings.Repeat("0", 64))
 	f.Fuzz(func(t *testing.T, which byte, sign, coded bool, body []byte, header, value string) {
 		if deliveries++; deliveries%500 == 0 {
 			fresh.putBack(v, m)
+			r.Clock.Set(noon)
 		}
 		// The highest bit chooses the account, the rest the source; one number more than there are sources is none.
 		account, name := accounts[which>>7], "pigeon"
 		if n := int(which&0x7f) % (len(names) + 1); n < len(names) {
 			name = names[n]
+		}
+		if name == "beacon" { // of which one address sends no more than one a second
+			r.Clock.Advance(time.Second)
 		}
 		req := r.signed(account, name, body)
 		if !sign {

@@ -1,12 +1,14 @@
 package functions_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/letter"
 )
 
 func wootDeleted(chat, id int, at time.Time) []byte {
@@ -104,4 +106,40 @@ func TestStoreRoadOfAMessageOfAnEarlierLife(t *testing.T) {
 	if all := r.all(t, demo); len(all) != 2 {
 		t.Errorf("%d conversations", len(all))
 	}
+}
+
+func zendeskComment(kind string, at time.Time, comment string) []byte {
+	return fmt.Appendf(nil, `{"type":"zen:event-type:ticket.%s","id":%q,"time":%q,"detail":{"id":"7714","is_public":true,"requester_id":"4"},"event":{"comment":%s}}`,
+		kind, kind+stamp(at), stamp(at), comment)
+}
+
+// Whenever a sender makes a message a note, it is one in every revision from then on, a late copy of the message makes it public no
+// more, and no letter to a visitor has it.
+func TestRoadOfAMessageThatBecomesANote(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	public := zendeskComment("comment_added", noon, `{"id":9,"body":"The discount is ours to keep quiet about","is_public":true,"author":{"id":2,"is_staff":true,"name":"Noor"}}`)
+	check := func(when string, revision int, private bool) {
+		t.Helper()
+		got := r.lines(t, demo)
+		if len(got) != 1 || got[0].Revision != revision || len(*got[0].Entries) != 2 || (*got[0].Entries)[0].Private || (*got[0].Entries)[1].Private != private {
+			t.Fatalf("%s: %+v", when, got)
+		}
+		page, err := letter.Page(got[0], letter.Options{Account: "demo", Zone: time.UTC, Content: letter.Full})
+		if err != nil || bytes.Contains(page, []byte("keep quiet")) == private || !bytes.Contains(page, []byte("Hello")) {
+			t.Errorf("%s: a letter has it, or nothing: %v", when, err)
+		}
+	}
+	r.mustPost(t, demo, "zendesk", zendeskComment("comment_added", noon.Add(-time.Minute), `{"id":8,"body":"Hello","is_public":true,"author":{"id":4,"is_staff":false,"name":"Iris"}}`))
+	r.mustPost(t, demo, "zendesk", public)
+	r.mustPost(t, demo, "zendesk", fmt.Appendf(nil, `{"type":"zen:event-type:ticket.status_changed","id":"closed","time":%q,"detail":{"id":"7714"},"event":{"previous":"OPEN","current":"CLOSED"}}`, stamp(noon.Add(time.Second))))
+	r.settleAll(t)
+	check("settled", 1, false)
+	r.Clock.Advance(50 * 24 * time.Hour)
+	r.mustPost(t, demo, "zendesk", zendeskComment("comment_made_private", r.Clock.Now(), `{"id":9}`))
+	r.settleAll(t)
+	check("made a note", 2, true)
+	r.mustPost(t, demo, "zendesk", public)
+	r.settleAll(t)
+	check("told again", 2, true)
 }

@@ -129,6 +129,7 @@ func (h *Handler) settle(ctx context.Context, ses *vault.Session, row vault.Row)
 		return err
 	}
 	row.Revision, row.Cohort, row.FactCohort = revision, cohort.ID, factCohort
+	ses.Tell(&row, c.Events)
 	if ses.Stands(&row, c.Transcript); c.Over {
 		row.SettledAt = c.Anchor.Time // or it would count as something new, that no earlier policy was over with
 	}

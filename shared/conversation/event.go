@@ -176,6 +176,8 @@ type Event struct {
 	// Time is when it happened by the sender's clock; Received when it arrived by ours.
 	Time     Time `json:"time"`
 	Received Time `json:"received"`
+	// Untimed says that Time is that of the receipt for want of the sender's: the event is known by its ID alone when it comes again.
+	Untimed bool `json:"untimed,omitzero"`
 	// Anchor is of history alone: up to when somebody is known to have been active, which nothing else of it may say any more.
 	Anchor Time `json:"anchor,omitzero"`
 	// Entries were written. Whole says that they are all there were up to the last of them, so they replace what other
@@ -185,6 +187,9 @@ type Event struct {
 	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first. No sender
 	// has whole deliveries too.
 	Redacted []string `json:"redacted,omitzero"`
+	// Noted are the ids of entries that were made notes among agents, whichever comes first; with each, those whose ids have it before
+	// a slash: its files, where they are entries of their own.
+	Noted []string `json:"noted,omitzero"`
 	// Ended says that the conversation ended at Time, Reopened that an ended one goes on.
 	Ended    bool `json:"ended,omitzero"`
 	Reopened bool `json:"reopened,omitzero"`
@@ -205,6 +210,9 @@ type Event struct {
 	Call  *Call  `json:"call,omitzero"`
 	Visit *Visit `json:"visit,omitzero"`
 }
+
+// OfAnyLife says that an event tells something of entries by their ids alone, of whatever life of the conversation they are.
+func (e Event) OfAnyLife() bool { return len(e.Redacted)+len(e.Noted) > 0 }
 
 // LogValue keeps an event's content out of every log.
 func (e Event) LogValue() slog.Value {

@@ -184,7 +184,7 @@ func random(r *rand.Rand) []conversation.Event {
 			}
 		case 3:
 			if n := r.IntN(len(lines) + 1); redacts {
-				e.Redacted = []string{fmt.Sprint(r.IntN(14)), fmt.Sprint(r.IntN(14))}
+				e.Redacted, e.Noted = []string{fmt.Sprint(r.IntN(14)), fmt.Sprint(r.IntN(14))}, []string{fmt.Sprint(r.IntN(14))}
 			} else if n > 0 {
 				e.Whole, e.Entries = true, lines[:n]
 				e.Time = lines[n-1].Time
@@ -282,6 +282,11 @@ func TestFoldTakesBackWhatWasRedacted(t *testing.T) {
 	}
 	gone := conversation.Entry{ID: "2", Time: at(20), Author: conversation.Author{Role: conversation.Agent, Name: "Jan"}, Redacted: true}
 	hello := says("1", 10, conversation.Visitor, "hello")
+	noted := func(id, text string) conversation.Entry {
+		e := says(id, 20, conversation.Agent, text)
+		e.Private = true
+		return e
+	}
 	for _, tc := range []struct {
 		name   string
 		events []conversation.Event
@@ -290,6 +295,10 @@ func TestFoldTakesBackWhatWasRedacted(t *testing.T) {
 		{"the text and the files, and nothing else", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), file, redacted("2")}, []conversation.Entry{hello, gone}},
 		{"of every form of it", []conversation.Event{corrected, file, redacted("2", "2")}, []conversation.Entry{gone}},
 		{"nothing of what never came", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), redacted("2")}, []conversation.Entry{hello}},
+		{"or make notes, with their files", []conversation.Event{
+			message("2", 20, conversation.Agent, "secret"), message("2/file", 20, conversation.Agent, "secret.pdf"), message("22", 20, conversation.Agent, "not"),
+			event("noted", 30, func(e *conversation.Event) { e.Noted = []string{"2"} }),
+		}, []conversation.Entry{noted("2", "secret"), says("22", 20, conversation.Agent, "not"), noted("2/file", "secret.pdf")}},
 		{"a note too", []conversation.Event{event("note", 20, func(e *conversation.Event) {
 			e.Entries = []conversation.Entry{says("2", 20, conversation.Agent, "secret")}
 			e.Entries[0].Private, e.Entries[0].Author.Name = true, "Jan"

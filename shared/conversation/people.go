@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// hear remembers whom an event names, what it says of single tags, and what it takes back.
+// hear remembers whom an event names, what it says of single tags, and what it takes back or makes a note.
 func (s *Said) hear(e Event) {
 	for _, subject := range e.Subjects {
 		if subject == (Subject{}) {
@@ -30,11 +30,17 @@ func (s *Said) hear(e Event) {
 	}
 	slices.SortFunc(s.Agents, compareAgents)
 	s.change(e)
-	for _, id := range e.Redacted {
-		if i, known := slices.BinarySearch(s.Redacted, id); !known {
-			s.Redacted = slices.Insert(s.Redacted, i, id)
+	s.Redacted, s.Noted = withIDs(s.Redacted, e.Redacted), withIDs(s.Noted, e.Noted)
+}
+
+// withIDs puts ids among others, which are sorted.
+func withIDs(sorted, ids []string) []string {
+	for _, id := range ids {
+		if i, known := slices.BinarySearch(sorted, id); !known {
+			sorted = slices.Insert(sorted, i, id)
 		}
 	}
+	return sorted
 }
 
 // people makes subjects of what was said of them, in the order in which they were first heard of. Who shares an id is one

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/retention"
@@ -61,6 +62,8 @@ type Said struct {
 	Listed     []string    `json:"listed,omitzero"`
 	// Redacted are the ids of all entries that were taken back, sorted: they may come, or come again, later.
 	Redacted []string `json:"redacted,omitzero"`
+	// Noted are those of all that were made notes.
+	Noted []string `json:"noted,omitzero"`
 }
 
 // SaidSubject is what some events said of a subject, and when they first and last did.
@@ -96,7 +99,7 @@ const wholeEcho = time.Minute
 // in any order, repeated, and in any number of folds: the result is the same.
 func (t Transcript) Fold(events []Event) Transcript {
 	t.Said.Subjects, t.Said.Agents = slices.Clone(t.Said.Subjects), slices.Clone(t.Said.Agents)
-	t.Said.Redacted, t.Said.TagChanges = slices.Clone(t.Said.Redacted), slices.Clone(t.Said.TagChanges)
+	t.Said.Redacted, t.Said.Noted, t.Said.TagChanges = slices.Clone(t.Said.Redacted), slices.Clone(t.Said.Noted), slices.Clone(t.Said.TagChanges)
 	listed := t.listed()
 	for _, e := range events {
 		t.Source, t.Conversation, t.Kind = e.Source, e.Conversation, e.Kind
@@ -113,6 +116,12 @@ func (t Transcript) Fold(events []Event) Transcript {
 	for i, e := range t.Entries {
 		if _, gone := slices.BinarySearch(t.Said.Redacted, e.ID); gone {
 			t.Entries[i].Text, t.Entries[i].Attachments, t.Entries[i].Redacted = "", nil, true
+		}
+		whole, _, _ := strings.Cut(e.ID, "/")
+		for _, id := range []string{e.ID, whole} {
+			if _, noted := slices.BinarySearch(t.Said.Noted, id); noted {
+				t.Entries[i].Private = true
+			}
 		}
 	}
 	return t

@@ -29,7 +29,7 @@ func full() conversation.Event {
 				State: conversation.FileMissing, Reason: conversation.Gone,
 			}}, Private: true, Redacted: true,
 		}},
-		Whole: true, Redacted: []string{"canary-redacted"}, Ended: true, Reopened: true,
+		Untimed: true, Whole: true, Redacted: []string{"canary-redacted"}, Noted: []string{"canary-noted"}, Ended: true, Reopened: true,
 		Subjects: []conversation.Subject{{
 			Name: "canary-name", Email: "canary-email@example.com", Phone: "canary-phone", VisitorID: "canary-visitor", CustomID: "canary-custom",
 		}},

@@ -24,6 +24,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/time/rate"
 
 	"github.com/supportvault/supportvault/shared/attr"
 )
@@ -35,8 +36,10 @@ const (
 	life = 40 * 24 * time.Hour
 	// shards are over how many rows a day's counts are spread.
 	shards = 8
-	// every is how often a process writes of one source at most.
-	every = 10 * time.Second
+	// atOnce is how many deliveries of a source a process writes down as they come, every how often it may after that: where little
+	// comes, nothing is lost with a process that ends or is never asked again.
+	atOnce = 6
+	every  = 10 * time.Second
 	// patience is how long a delivery waits at most for what is counted of it.
 	patience = 250 * time.Millisecond
 	// known bounds of how many sources a process remembers what it counted.
@@ -56,7 +59,7 @@ type Counter struct {
 	shard string
 
 	mu sync.Mutex
-	of map[place]*counts
+	of map[place]*tally
 }
 
 // NewCounter makes a counter.
@@ -72,8 +75,12 @@ type counts struct {
 	accepted, duplicates, refused int64
 	lastAccepted, lastRefused     time.Time
 	acceptedName, refusedCode     string
-	// due is from when on it may be written down.
-	due time.Time
+}
+
+// tally is what a process counts of a source, and when it may write.
+type tally struct {
+	counts
+	writes *rate.Limiter
 }
 
 // Accepted counts a delivery that was taken; duplicate says that everything in it had come before. The name is that of its
@@ -102,27 +109,27 @@ func (c *Counter) count(ctx context.Context, p place, add func(*counts, time.Tim
 	now := c.now()
 	c.mu.Lock()
 	if c.of == nil || len(c.of) > known {
-		c.of = map[place]*counts{}
+		c.of = map[place]*tally{}
 	}
 	today, n := now.UTC().Format(dayForm), c.of[p]
 	if n == nil {
-		n = &counts{}
+		n = &tally{writes: rate.NewLimiter(rate.Every(every), atOnce)}
 		c.of[p] = n
 	}
 	var written []counts
 	if n.day != today { // what is left of a day before is its own
 		if n.day != "" && n.accepted+n.refused > 0 {
-			written = append(written, *n)
+			written = append(written, n.counts)
 		}
-		*n = counts{day: today}
+		n.counts = counts{day: today}
 	}
-	add(n, now)
-	if now.Before(n.due) {
+	add(&n.counts, now)
+	if !n.writes.AllowN(now, 1) && len(written) == 0 {
 		c.mu.Unlock()
 		return nil
 	}
-	written = append(written, *n)
-	*n = counts{day: today, due: now.Add(every)}
+	written = append(written, n.counts)
+	n.counts = counts{day: today}
 	c.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(ctx, patience)

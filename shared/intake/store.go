@@ -37,15 +37,15 @@ func (h *Intake) Event(ctx context.Context, ses *vault.Session, e conversation.E
 			return false, err
 		}
 	}
-	if duplicate, err = h.write(ctx, ses, record, e, with, choose); err != nil || len(e.Redacted) == 0 {
+	if duplicate, err = h.write(ctx, ses, record, e, with, choose); err != nil || !e.OfAnyLife() {
 		return duplicate, err
 	}
-	return duplicate, h.redact(ctx, ses, record, e)
+	return duplicate, h.everywhere(ctx, ses, record, e)
 }
 
-// redact writes what an event takes back to every life of its conversation: the message may be of any of them, and when it was
-// taken back does not say of which.
-func (h *Intake) redact(ctx context.Context, ses *vault.Session, record string, e conversation.Event) error {
+// everywhere writes what an event takes back, or makes a note, to every life of its conversation: the message may be of any of them,
+// and when that happened does not say of which.
+func (h *Intake) everywhere(ctx context.Context, ses *vault.Session, record string, e conversation.Event) error {
 	rows, err := ses.Rows(ctx, record)
 	if err != nil || len(rows) < 2 {
 		return err
@@ -57,7 +57,7 @@ func (h *Intake) redact(ctx context.Context, ses *vault.Session, record string, 
 		// As of the beginning of that life, which so knows nothing of the time of a later one.
 		taken := conversation.Event{
 			ID: e.ID, Source: e.Source, Conversation: e.Conversation, Kind: e.Kind, Time: conversation.At(r.Since), Received: e.Received,
-			Redacted: e.Redacted,
+			Redacted: e.Redacted, Noted: e.Noted,
 		}
 		its := func(rows []vault.Row, _ conversation.Event) (vault.Row, bool) {
 			i := slices.IndexFunc(rows, func(o vault.Row) bool { return o.Incarnation == r.Incarnation })
@@ -141,6 +141,12 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		if err != nil {
 			return row, false, err
 		}
+		if row, known, err := h.repeated(ctx, ses, rows, e); err != nil || known {
+			if errors.Is(err, vault.ErrMoved) {
+				continue
+			}
+			return row, false, err
+		}
 		row, begin := choose(rows, e)
 		if !begin && row.State == vault.Settled {
 			// What counts as known must be in the row's own record, so the row is not read again behind our back.
@@ -185,7 +191,7 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		if !begin {
 			return row, true, nil
 		}
-		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed || len(e.Redacted) > 0) && len(e.Entries) == 0 {
+		if len(rows) > 0 && (!rows[0].Known.IsZero() || row.State == vault.Destroyed || e.OfAnyLife()) && len(e.Entries) == 0 {
 			return row, false, nil // a tag or a rating brings nothing back to life, nor does what is taken back
 		}
 		row = ses.NewRow(record, e.Kind, newest(rows)+1, e.Time.Time)
@@ -198,6 +204,23 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 		return row, true, err
 	}
 	return row, false, errMoving
+}
+
+// repeated finds the life that knows an event without a time of its own, which by the time of its receipt would be something new
+// whenever it comes. An end or a reopening can happen again in just the same words: it does where the newest life stands otherwise.
+func (h *Intake) repeated(ctx context.Context, ses *vault.Session, rows []vault.Row, e conversation.Event) (row vault.Row, ok bool, err error) {
+	i := slices.IndexFunc(rows, func(r vault.Row) bool { return ses.Knows(r, e) })
+	if i < 0 {
+		return row, false, nil
+	}
+	if len(e.Entries) > 0 || e.Ended == e.Reopened || rows[0].State == vault.Destroyed {
+		return rows[i], true, nil
+	}
+	c, err := ses.Collect(ctx, rows[0], nil)
+	if errors.Is(err, vault.ErrUnreadable) || errors.Is(err, vault.ErrDamaged) { // it is being destroyed
+		return rows[i], true, nil
+	}
+	return rows[i], err == nil && (c.Over || c.Ended() == e.Ended), err
 }
 
 func newest(rows []vault.Row) int {

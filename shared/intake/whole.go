@@ -44,6 +44,7 @@ func (h *Intake) record(ctx context.Context, ses *vault.Session, id string, e co
 	}
 	row.Known = vault.Latest(t.KnownUntil().Time, e.Time.Time)
 	ses.Stands(&row, t)
+	ses.Tell(&row, []vault.StoredEvent{{Event: e}})
 	if ok, err := h.fill(ctx, ses, row, t, joined, vault.Sealed{}); err != nil || !ok {
 		return false, err
 	}

@@ -23,8 +23,6 @@ var _ = describe("beacon", traits{
 	},
 })
 
-func FuzzAdaptBeacon(f *testing.F) { fuzzAdapt(f, "beacon") }
-
 func TestBeaconTakesWhatPagesOfTheSiteSay(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -188,7 +188,7 @@ func chatwootMessageCreated(d Delivery) ([]conversation.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s != (conversation.Subject{}) {
+		if s != (conversation.Subject{}) { // who writes, and not whom the conversation is with
 			e.Subjects = []conversation.Subject{s}
 		}
 	case conversation.Agent:
@@ -336,15 +336,13 @@ func (c chatwootConversation) event(d Delivery) (conversation.Event, error) {
 	}
 	e := conversation.Event{
 		Conversation: id, Kind: retention.Chat, Received: conversation.At(d.Received), Department: c.Meta.Team.Name,
-		Tags: slices.DeleteFunc(c.Labels, func(label string) bool { return label == "" }),
+		Tags: nonempty(c.Labels),
 	}
 	s, err := c.Meta.Sender.subject()
 	if err != nil {
 		return conversation.Event{}, err
 	}
-	if s != (conversation.Subject{}) {
-		e.Subjects = []conversation.Subject{s}
-	}
+	addSubject(&e, s)
 	return e, nil
 }
 

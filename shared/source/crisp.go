@@ -210,15 +210,13 @@ func crispWritten(d Delivery) (*conversation.Event, error) {
 	case m.From == "user":
 		entry.Author = conversation.Author{Role: conversation.Visitor, Name: crispName(m.User.Nickname)}
 		if m.User.Type != "participant" { // who was asked in has another session
-			e.Subjects = []conversation.Subject{{Name: entry.Author.Name, VisitorID: e.Conversation}}
+			addSubject(e, conversation.Subject{Name: entry.Author.Name, VisitorID: e.Conversation})
 		}
 	case m.From == "operator" && m.Automated:
 		entry.Author = conversation.Author{Role: conversation.Bot, Name: m.User.Nickname}
 	case m.From == "operator":
 		entry.Author = conversation.Author{Role: conversation.Agent, Name: m.User.Nickname}
-		if person != "" {
-			e.AgentIDs = []string{person}
-		}
+		addAgent(e, person)
 	default: // not known yet, and so no name
 		entry.Author.Role = conversation.System
 	}
@@ -237,21 +235,20 @@ func crispWritten(d Delivery) (*conversation.Event, error) {
 // crispAnswer follows the id of a message that asked in the id of the answer.
 const crispAnswer = "answer"
 
-// crispChanged reads a change of a message, and the id of that.
-func crispChanged(d Delivery) (e *conversation.Event, body crispMessage, message string, err error) {
-	if err := strictjson.Read(d.Body, &body); err != nil {
-		return nil, body, "", err
+// crispAbout reads what is about a message that was told before, whose id it answers.
+func crispAbout(d Delivery) (body crispMessage, e *conversation.Event, id string, err error) {
+	if err = strictjson.Read(d.Body, &body); err == nil {
+		e, err = crispEvent(d, body.Data.Session, body.Time)
 	}
-	if e, err = crispEvent(d, body.Data.Session, body.Time); err != nil {
-		return nil, body, "", err
+	if err == nil {
+		id, err = parseID(body.Data.Fingerprint)
 	}
-	message, err = parseID(body.Data.Fingerprint)
-	return e, body, message, err
+	return body, e, id, err
 }
 
 // crispAnswered reads what a visitor chose or filled in, which is a change of the message that asked. The last answer counts.
 func crispAnswered(d Delivery) (*conversation.Event, error) {
-	e, body, asked, err := crispChanged(d)
+	body, e, asked, err := crispAbout(d)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +278,7 @@ func crispAnswered(d Delivery) (*conversation.Event, error) {
 
 // crispRemoved takes back a message.
 func crispRemoved(d Delivery) (*conversation.Event, error) {
-	e, _, id, err := crispChanged(d)
+	_, e, id, err := crispAbout(d)
 	if err != nil {
 		return nil, err
 	}
@@ -310,13 +307,13 @@ func crispSaid(d Delivery, name string) (*conversation.Event, error) {
 	case "session:set_state":
 		e.Ended, e.Reopened = s.State == "resolved", s.State == "unresolved" || s.State == "pending"
 	case "session:set_segments":
-		e.Tags = slices.DeleteFunc(s.Segments, func(tag string) bool { return tag == "" })
+		e.Tags = nonempty(s.Segments)
 	case "session:sync:rating":
 		e.Rating, err = parseRating(s.Rating.Stars)
 	default:
 		if who := (conversation.Subject{Name: crispName(s.Nickname), Email: s.Email, Phone: s.Phone}); who != (conversation.Subject{}) {
 			who.VisitorID = e.Conversation
-			e.Subjects = []conversation.Subject{who}
+			addSubject(e, who)
 		}
 	}
 	if err != nil || !e.Ended && !e.Reopened && e.Tags == nil && e.Rating == nil && e.Subjects == nil {

@@ -198,10 +198,13 @@ func parseRating(raw jsontext.Value) (*int, error) {
 	return new(int(text[0] - '0')), nil
 }
 
-// joinLines puts texts below each other, those that are not empty.
-func joinLines(lines []string) string {
-	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
+// nonempty are those of texts that are not empty.
+func nonempty(texts []string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
+
+// joinLines puts texts below each other, those that are not empty.
+func joinLines(lines []string) string { return strings.Join(nonempty(lines), "\n") }
 
 // listed is a text as an item of a list.
 func listed(text string) string {

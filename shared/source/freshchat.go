@@ -251,9 +251,7 @@ func (m *freshchatMessage) event(d Delivery, e *conversation.Event) error {
 	default: // what the system says, or somebody who is not known yet
 		entry.Author.Role = conversation.System
 	}
-	if user != "" {
-		e.Subjects = []conversation.Subject{{VisitorID: user}}
-	}
+	addSubject(e, conversation.Subject{VisitorID: user})
 	var lines []string
 	if err := freshchatRead(m.Parts, &lines, &entry.Attachments); err != nil {
 		return err

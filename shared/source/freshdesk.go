@@ -3,7 +3,6 @@ package source
 import (
 	"cmp"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,7 +25,8 @@ import (
 //
 // and all others are passed over, custom fields among them. Of what nothing is told, such as a comment's id and mostly its time,
 // a hash of the text and the time of receipt stand in: two comments of the same words are one. A delivery is known by a hash of
-// its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys.
+// its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys; but a
+// ticket that goes on may be closed again.
 //
 // Freshdesk's comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
 // assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts.
@@ -38,7 +38,7 @@ var freshdesk = Adapter{
 		"In Freshdesk: Admin → Workflows → Automations. Make a rule on ticket creation, and one on ticket updates: status is changed, " +
 			"reply is sent, note is added, tag is added or removed.",
 		"Action of both: Trigger webhook, request type POST, URL: {url}",
-		"Requires authentication: any username, password {secret} — or the custom header X-Supportvault-Key: {secret}",
+		"Requires authentication: any username, password {secret} — or the custom header " + keyHeader + ": {secret}",
 		"Encoding JSON, content Simple: tick ticket ID, subject, status, tags, group name, agent name and email, requester name, " +
 			"email and phone, description, latest public comment, latest private comment, triggered event.",
 	},
@@ -46,12 +46,9 @@ var freshdesk = Adapter{
 }
 
 func verifyFreshdesk(d Delivery, secrets []string) error {
-	given, reason := header(d.Header, "X-Supportvault-Key")
-	if basic, err := header(d.Header, "Authorization"); err == nil && len(d.Header.Values("X-Supportvault-Key")) == 0 {
-		_, password, ok := (&http.Request{Header: http.Header{"Authorization": {basic}}}).BasicAuth()
-		if given, reason = password, nil; !ok {
-			reason = errMalformed
-		}
+	given, reason := header(d.Header, keyHeader)
+	if len(d.Header.Values(keyHeader)) == 0 {
+		_, given, reason = basic(d.Header)
 	}
 	err := presented(secrets, given)
 	if reason = cmp.Or(reason, err); reason != nil {
@@ -65,6 +62,8 @@ type freshdeskTicket struct {
 	fields map[string]jsontext.Value
 	d      Delivery
 	err    error
+	// untimed says that the time of receipt stands in for another.
+	untimed bool
 }
 
 // text is the first of the keys that says something: a text, or a number as it stands.
@@ -99,6 +98,7 @@ func (t *freshdeskTicket) time(key string) conversation.Time {
 	if at := t.stated(key); !at.IsZero() {
 		return at
 	}
+	t.untimed = true
 	return conversation.At(t.d.Received)
 }
 
@@ -171,7 +171,7 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 			e.Time = changed
 		}
 	}
-	e.ID = name + "/" + bodyHash(d)
+	e.ID, e.Untimed = name+"/"+bodyHash(d), t.untimed
 	if t.err != nil {
 		return Adapted{}, t.err
 	}

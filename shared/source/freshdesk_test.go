@@ -173,7 +173,7 @@ func TestFreshdeskFields(t *testing.T) {
 	e := one(t, "freshdesk", `{"freshdesk_webhook":{"ticket_id":"20317","ticket_contact_name":"Ana","ticket_contact_email":"ana@example.com","ticket_contact_phone":15550100,
 		"ticket_contact_unique_external_id":7731,"ticket_tags":["a",""],"ticket_group_name":"Desk","ticket_agent_name":"Jo","ticket_subject":7}}`)
 	want := conversation.Event{
-		ID: e.ID, Conversation: "20317", Kind: retention.Ticket, Time: e.Time, Received: e.Received, Title: "7", Department: "Desk", Tags: []string{"a"},
+		ID: e.ID, Conversation: "20317", Kind: retention.Ticket, Time: e.Time, Received: e.Received, Untimed: true, Title: "7", Department: "Desk", Tags: []string{"a"},
 		AgentIDs: []string{"Jo"}, Subjects: []conversation.Subject{{Name: "Ana", Email: "ana@example.com", Phone: "15550100", CustomID: "7731"}},
 	}
 	if diff := cmp.Diff(want, e); diff != "" {

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -19,17 +21,32 @@ import (
 	"github.com/supportvault/supportvault/shared/source"
 )
 
-func FuzzAdaptCanonical(f *testing.F) { fuzzAdapt(f, "canonical") }
-func FuzzAdaptChatwoot(f *testing.F)  { fuzzAdapt(f, "chatwoot") }
-func FuzzAdaptFreshdesk(f *testing.F) { fuzzAdapt(f, "freshdesk") }
-func FuzzAdaptLivechat(f *testing.F)  { fuzzAdapt(f, "livechat") }
-func FuzzAdaptCrisp(f *testing.F)     { fuzzAdapt(f, "crisp") }
-func FuzzAdaptFreshchat(f *testing.F) { fuzzAdapt(f, "freshchat") }
-func FuzzAdaptIntercom(f *testing.F)  { fuzzAdapt(f, "intercom") }
-func FuzzAdaptMapped(f *testing.F)    { fuzzAdapt(f, "mapped-livehelpnow") }
-func FuzzAdaptTawkto(f *testing.F)    { fuzzAdapt(f, "tawkto") }
-func FuzzAdaptZammad(f *testing.F)    { fuzzAdapt(f, "zammad") }
-func FuzzAdaptZendesk(f *testing.F)   { fuzzAdapt(f, "zendesk") }
+func FuzzAdaptBeacon(f *testing.F)        { fuzzAdapt(f, "beacon") }
+func FuzzAdaptCanonical(f *testing.F)     { fuzzAdapt(f, "canonical") }
+func FuzzAdaptChatwoot(f *testing.F)      { fuzzAdapt(f, "chatwoot") }
+func FuzzAdaptFreshdesk(f *testing.F)     { fuzzAdapt(f, "freshdesk") }
+func FuzzAdaptLivechat(f *testing.F)      { fuzzAdapt(f, "livechat") }
+func FuzzAdaptCrisp(f *testing.F)         { fuzzAdapt(f, "crisp") }
+func FuzzAdaptFreshchat(f *testing.F)     { fuzzAdapt(f, "freshchat") }
+func FuzzAdaptIntercom(f *testing.F)      { fuzzAdapt(f, "intercom") }
+func FuzzAdaptMapped(f *testing.F)        { fuzzAdapt(f, "mapped-livehelpnow") }
+func FuzzAdaptMappedZendesk(f *testing.F) { fuzzAdapt(f, "mapped-zendesk") }
+func FuzzAdaptTawkto(f *testing.F)        { fuzzAdapt(f, "tawkto") }
+func FuzzAdaptZammad(f *testing.F)        { fuzzAdapt(f, "zammad") }
+func FuzzAdaptZendesk(f *testing.F)       { fuzzAdapt(f, "zendesk") }
+
+// make fuzz runs whatever has the name of a target.
+func TestEverySourceIsFuzzed(t *testing.T) {
+	text, err := os.ReadFile("fuzz_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range source.Names() {
+		if !regexp.MustCompile(`(?m)^func FuzzAdapt\w+\(f \*testing\.F\)\s+\{ fuzzAdapt\(f, "` + name + `"\) \}$`).Match(text) {
+			t.Errorf("nothing fuzzes %s", name)
+		}
+	}
+}
 
 // fuzzAdapt shows that any body makes events that can be stored or a fault of its sender, and the same ones again.
 func fuzzAdapt(f *testing.F, name string) {
@@ -37,6 +54,17 @@ func fuzzAdapt(f *testing.F, name string) {
 		if s.source == name {
 			f.Add(s.body)
 		}
+	}
+	shown, err := filepath.Glob(filepath.Join(vendors, name, "*.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range shown {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
 	}
 	for _, body := range []string{
 		``, `null`, `{}`, `{"event":"message_created","id":1e3}`, `{"event":"chat:end","chatId":"","time":0}`,
@@ -58,6 +86,9 @@ func fuzzAdapt(f *testing.F, name string) {
 		`{"type":"zen:event-type:ticket.comment_added","id":1,"time":1795179941,"detail":{"id":7714,"created_at":1795179941,"description":"d"},"event":{"comment":{"id":9,"body":"d","author":{"id":"2","is_staff":false,"name":"N"}}}}`,
 		`{"type":"zen:event-type:ticket.attachment_linked_to_comment","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714","actor_id":"4","requester_id":4},"event":{"comment":{"attachment":{"id":1,"filename":"a/b","content_url":"https://x.zendesk.com/b","is_public":true}}}}`,
 		`{"type":"zen:event-type:ticket.attachment_redacted_from_comment","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"comment":{"attachment":{"id":"1"}}}}`,
+		`{"type":"zen:event-type:ticket.comment_made_private","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714","description":"d"},"event":{"comment":{"id":9,"body":"d"}}}`,
+		`{"event":"comment","ticket":1,"time":"2026-11-20T07:30:05Z","title":"t","status":"Open","tags":"a b","requester":{"name":"N","customId":7},"comment":{"by":"agent","author":"A","text":"x"}}`,
+		`{"url":"https://shop.example.com/a?b#c","title":"t","referrer":"https://example.com/x?y"}`,
 		`{"type":"zen:event-type:ticket.comment_redacted","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714","description":"▇"},"event":{"comment":{"id":9}}}`,
 		`{"type":"zen:event-type:messaging_ticket.message_added","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"actor":{"id":"4","name":"N","type":"end_user"},"message":{"id":"a","body":"b"}}}`,
 		`{"type":"zen:event-type:messaging_ticket.message_added","id":"1","time":"2026-11-20T07:30:05Z","detail":{"id":"7714"},"event":{"actor":{"id":4,"type":"agent"},"message":{"id":1}}}`,

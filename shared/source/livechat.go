@@ -193,7 +193,7 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 		}
 	case "chat_transferred":
 		e.ID = name + "/" + bodyHash(d)
-		e.AgentIDs = slices.DeleteFunc(p.Transferred.AgentIDs, func(id string) bool { return id == "" })
+		e.AgentIDs = nonempty(p.Transferred.AgentIDs)
 	case "thread_tagged", "thread_untagged":
 		e.ID = name + "/" + bodyHash(d) + "/" + e.Received.String() // the body of a tag that is set again is the same
 		if p.Tag == "" {
@@ -203,7 +203,7 @@ func adaptLivechat(d Delivery) (Adapted, error) {
 			e.Tagged, e.Untagged = nil, e.Tagged
 		}
 	case "chat_deactivated":
-		e.Ended = true
+		e.Ended, e.Untimed = true, true
 	}
 	if err != nil {
 		return Adapted{}, err
@@ -226,9 +226,7 @@ func (b livechatBody) start(d Delivery, e *conversation.Event) (err error) {
 	if e.Time, err = parseTime(chat.Thread.Created, d.Received); err != nil {
 		return err
 	}
-	if chat.Thread.Tags != nil {
-		e.Tags = slices.DeleteFunc(chat.Thread.Tags, func(tag string) bool { return tag == "" })
-	}
+	e.Tags = nonempty(chat.Thread.Tags)
 	people := map[string]conversation.Author{}
 	for _, u := range chat.Users {
 		author, err := u.role(e)
@@ -376,7 +374,7 @@ func (ev livechatEvent) rich(entry *conversation.Entry) error {
 			}
 		}
 	}
-	entry.Text = strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
+	entry.Text = joinLines(lines)
 	return nil
 }
 

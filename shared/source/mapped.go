@@ -5,7 +5,6 @@ import (
 	"crypto/sha1" // some senders sign with nothing else
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/base64"
 	"hash"
 	"net/textproto"
 	"regexp"
@@ -55,9 +54,6 @@ func mapped(name string) Adapter {
 	}
 }
 
-// mappedHeader is in which header the secret stands unless the account says otherwise.
-const mappedHeader = "X-Supportvault-Key"
-
 func mappedSetup(ready string) []string {
 	if about, ok := readyMappings[ready]; ok {
 		return about.setup
@@ -65,7 +61,7 @@ func mappedSetup(ready string) []string {
 	return []string{
 		"Give the source a mapping, and try it with a body: PUT and POST …/sources/{source}.",
 		"At the sender: POST each delivery to {url}, as JSON.",
-		"In the header " + mappedHeader + " of it, or as the settings have it, the secret {secret}",
+		"In the header " + keyHeader + " of it, or as the settings have it, the secret {secret}",
 	}
 }
 
@@ -109,7 +105,7 @@ func mappedWeak(s account.SourceSettings) string {
 
 func mappedAuth(s account.SourceSettings) account.SourceAuth {
 	if s.Auth == nil {
-		return account.SourceAuth{Kind: account.AuthHeader, Header: mappedHeader}
+		return account.SourceAuth{Kind: account.AuthHeader, Header: keyHeader}
 	}
 	return *s.Auth
 }
@@ -145,14 +141,8 @@ func verifyMapped(d Delivery, secrets []string) error {
 }
 
 func verifyMappedPassword(auth account.SourceAuth, d Delivery, secrets []string) error {
-	text, reason := header(d.Header, "Authorization")
-	scheme, coded, _ := strings.Cut(text, " ")
-	plain, err := base64.StdEncoding.DecodeString(coded)
-	user, password, ok := strings.Cut(string(plain), ":")
-	if err != nil || !ok || !strings.EqualFold(scheme, "Basic") {
-		reason = cmp.Or(reason, errMalformed)
-	}
-	err = presented(secrets, password) // whoever the user is
+	user, password, reason := basic(d.Header)
+	err := presented(secrets, password) // whoever the user is
 	if presented([]string{auth.User}, user) != nil {
 		err = cmp.Or(err, errMismatch)
 	}

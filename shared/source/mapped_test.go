@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"net/http"
 	"net/url"
@@ -185,6 +186,7 @@ func TestMappedFields(t *testing.T) {
 				return
 			}
 			tc.want.Conversation, tc.want.Kind, tc.want.Time, tc.want.Received = "c", retention.Kind(tc.kind), at, at
+			tc.want.Untimed = true
 			if diff := cmp.Diff([]conversation.Event{tc.want}, got.Events); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -282,6 +284,36 @@ func TestMappedWithoutTimeIsTheSameLater(t *testing.T) {
 	}
 }
 
+// Of times without milliseconds many are the same: what is written at one stands as it stood in the body, whatever its ids.
+func TestMappedEntriesOfOneInstant(t *testing.T) {
+	layouts := `{"layouts":["2006-01-02 15:04"],"rules"`
+	for _, tc := range []struct{ name, does, fields string }{
+		{"seconds", "message", `"time":"$.s",`}, {"minutes", "message", `"time":"$.m",`}, {"the same for all", "ended", ``},
+		{"with ids", "message", `"time":"$.m","id":"$.id",`}, {"a transcript", "transcript", `"time":"$.m",`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			mapping := ruled("chat", `"event":"e"`, `{"each":"$.l[*]","fields":{`+tc.fields+`"role":"visitor","text":"$.t"}}`)
+			mapping = strings.Replace(strings.Replace(mapping, `{"rules"`, layouts, 1), `"message"`, `"`+tc.does+`"`, 1)
+			var lines, want []string
+			for i := range 30 {
+				lines = append(lines, fmt.Sprintf(`{"s":%d,"m":"2026-11-20 10:%02d","id":%d,"t":"line %d"}`, 1795179900+i/10, i/10, 99-i, i))
+				want = append(want, fmt.Sprintf("line %d", i))
+			}
+			got, err := lookup(t, "mapped-shop").Adapt(own(t, mapping, `{"id":"c","l":[`+strings.Join(lines, ",")+`]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var texts []string
+			for _, e := range (conversation.Transcript{}).Fold(got.Events).Entries {
+				texts = append(texts, e.Text)
+			}
+			if diff := cmp.Diff(want, texts); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestMappedRules(t *testing.T) {
 	rule := func(name, when, does string) string {
 		return `{"name":"` + name + `","kind":"chat","when":[` + when + `],"fields":{"does":"` + does + `","conversation":"$.id"}}`
@@ -289,11 +321,11 @@ func TestMappedRules(t *testing.T) {
 	mapping := `{"rules":[` + strings.Join([]string{
 		rule("both", `{"path":"$.a","equals":["1","x"]},{"path":"$.b","exists":true}`, "started"),
 		rule("not", `{"path":"$.b","exists":false},{"path":"$.a","exists":true}`, "updated"),
-		rule("any", `{"path":"$.l[*]","equals":"true"}`, "ended"),
+		rule("last", `{"path":"$.l[-1]","equals":"true"}`, "ended"),
 	}, ",") + `]}`
 	for body, want := range map[string]string{
 		`{"id":1,"a":1,"b":0}`: "chat.started", `{"id":1,"a":"x","b":""}`: "chat.started", `{"id":1,"a":"y","b":1}`: "other",
-		`{"id":1,"a":"y","b":null}`: "chat.updated", `{"id":1,"l":[false,true]}`: "chat.ended", `{"id":1,"l":{"x":true}}`: "chat.ended",
+		`{"id":1,"a":"y","b":null}`: "chat.updated", `{"id":1,"l":[false,true]}`: "chat.ended", `{"id":1,"l":[true,false]}`: "other", `{"id":1,"l":[[true]]}`: "other",
 		`{"id":1}`: "other", `[]`: "other", `null`: "other", `7`: "other",
 	} {
 		got, err := lookup(t, "mapped-shop").Adapt(own(t, mapping, body))
@@ -372,6 +404,11 @@ func TestMappingMistakes(t *testing.T) {
 			"/rules/0/entries/fields/role/values/a must be a path, or one of visitor",
 			"/rules/0/entries/fields/private must be a path, or one of true",
 		}},
+		{"conditions of several values", strings.Replace(ruled("chat", `"tags":"$[*][*][*][*]"`, ``), `"kind"`, `"when":[{"path":"$.a[*]","exists":true},
+			{"path":"$.a[?@.b]","equals":"1"},{"path":"$.a[0:1]","equals":"1"},{"path":"$.a[0].b","equals":"1"}],"kind"`, 1), []string{
+			"/rules/0/when/0/path must lead to one value", "/rules/0/when/1/path must lead to one value", "/rules/0/when/2/path must lead to one value",
+			"/rules/0/fields/tags must have up to three selectors that may find several",
+		}},
 		{"too many rules", `{"rules":[` + strings.Repeat(`{},`, 50) + `{}]}`, []string{"/rules must be a list of up to 50"}},
 		{"a long path", ruled("chat", `"time":"$.`+strings.Repeat("a", 200)+`"`, ``), []string{"/rules/0/fields/time must be a text", "/rules/0/fields/time must be a path"}},
 		{"what goes with nothing", ruled("chat", `"department":{"path":"$.a","otherwise":"x","split":","}`, ``),
@@ -394,7 +431,8 @@ func TestMappingMistakes(t *testing.T) {
 func TestPathsThatTakeTooLong(t *testing.T) {
 	for path, takes := range map[string]bool{
 		"$": true, "$.a.b": true, "$['a b']": true, "$.a[-1]": true, "$.a[1:3]": true, "$[*].a[*]": true, "$.a[?@.b]": true,
-		"$.a[?@.b=='..' && @.c!='$,*']": true, "$.a[?!(@.b.c==1||@.d<2)].e": true,
+		"$.a[?@.b=='..' && @.c!='$,*']": true, "$.a[?!(@.b.c==1||@.d<2)].e": true, "$[*].a[?@.b].c[1:].d": true,
+		"$[*].a[?@.b].c[1:].*": false, "$[*][*][*][*]": false, "$[?@.a==@.b]": false, "$[?@.a==1||@==@]": false,
 		"$..a": false, "$.a..b": false, "$[*,*]": false, "$['a','b']": false, "$[?@..a]": false, "$[?@.*]": false, "$[?$.a==1]": false,
 		"$[?@[?@.a]]": false, "$[?length(@.a)==1]": false, "$[?match(@.a,'b')]": false, "$[?@[1:2]]": false, "a": false, "": false, "$.": false, "$ ": false,
 	} {
@@ -402,6 +440,58 @@ func TestPathsThatTakeTooLong(t *testing.T) {
 		if (len(mistakes) == 0) != takes {
 			t.Errorf("%s: %v", path, mistakes)
 		}
+	}
+}
+
+// However large a body, a path looks at no value of it twice, but with a filter at each as often as that compares; and when all paths
+// together have looked at a million, the body is refused.
+func TestLooksAreBounded(t *testing.T) {
+	lists := `{"id":"c","l":[` + strings.Repeat(`[[0]],`, 1<<20/6) + `0]}`
+	numbers := `{"id":"c","l":[` + strings.Repeat(`0,`, 1<<19) + `0]}`
+	parsed := map[string]any{}
+	for _, body := range []string{lists, numbers} {
+		var from any
+		if err := json.Unmarshal([]byte(body), &from); err != nil {
+			t.Fatal(err)
+		}
+		parsed[body] = from
+	}
+	for _, tc := range []struct {
+		path, body         string
+		most, found, looks int
+	}{
+		{"$.l[*]", numbers, 100, 101, 1 + 1 + 1<<19 + 1},
+		{"$.l[*][*][*]", lists, 100, 101, 1 + 1 + 1<<20/6 + 1 + 4*101},
+		{"$.l[*][*][*].x", lists, 100, 0, 1 + 1 + 1<<20/6 + 1 + 5*(1<<20/6) + 1},
+		{"$.l[?@.a==1].b", numbers, 100, 0, 1 + 1 + 1<<19 + 1},
+		{"$.l[?@.a==1||@.b==1]", numbers, 100, 0, 1 + 1 + 2*(1<<19+1)},
+		{"$.l[?@.a==1||@.b==1||@.c==1]", numbers, 100, 0, 1 + 1 + 3*(1<<19+1)},
+		{"$.l[-1]", lists, 1, 1, 2},
+	} {
+		if found, looks := source.Looks(tc.path, parsed[tc.body], tc.most); found != tc.found || looks != tc.looks {
+			t.Errorf("%s: found %d by %d looks, want %d by %d", tc.path, found, looks, tc.found, tc.looks)
+		}
+	}
+	each := func(path string) string {
+		fields := `"does":"message","conversation":"$.id"`
+		for _, name := range []string{"tags", "agent", "department", "subject.name", "subject.email", "subject.phone"} {
+			fields += `,"` + name + `":"` + path + `"`
+		}
+		return `{"rules":[{"name":"r","kind":"chat","fields":{` + fields + `}}]}`
+	}
+	for path, body := range map[string]string{"$.l[*][*][*].x": lists, "$.l[?@.a==1].b": numbers} {
+		if _, err := lookup(t, "mapped-shop").Adapt(own(t, each(path), body)); !errors.Is(err, strictjson.ErrShape) {
+			t.Errorf("%s in all fields: %v", path, err)
+		}
+	}
+	// As much as there may be of what is taken.
+	line := `{"id":1,"a":{"r":"visitor","t":"x","f":[{"u":"https://files.example.com/1","n":"1"}]}},`
+	all := `{"rules":[{"name":"r","kind":"chat","fields":{"does":"message","conversation":"$.id"},"entries":{"each":"$.l[*]","fields":{"role":"$.a.r",
+		"author":"$.a.n","text":"$.a.t","html":"$.a.h","private":"$.a.p","time":"$.a.at","files":"$.a.f[*].u","fileNames":"$.a.f[*].n"}}}]}`
+	body := `{"id":"c","l":[` + strings.TrimSuffix(strings.Repeat(strings.Replace(line, `"r"`, `"at":1795179941,"r"`, 1), 9_500), ",") + `]}`
+	got, err := lookup(t, "mapped-shop").Adapt(own(t, all, body))
+	if err != nil || len(got.Events[0].Entries) != 9_500 || len(body) > 1<<20 {
+		t.Errorf("%d bytes of entries: %v", len(body), err)
 	}
 }
 

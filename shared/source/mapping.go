@@ -44,8 +44,9 @@ import (
 //
 // in which the values say what stands for what was found, and otherwise what for everything else; split parts a text.
 //
-// Paths lead straight to what they find: no .. and no functions, one selector between brackets, and filters that compare members
-// of what they look at. So the time for a body grows with its length and nothing else.
+// Paths lead straight to what they find: no .. and no functions, one selector between brackets, up to three that may find several
+// (*, slices and filters), and filters that compare members of what they look at with constants. A path of a condition finds one value
+// at most. So no value of a body is looked at twice by one path; by all together, so many are (maxLooks), and then it is refused.
 type Mapping struct {
 	layouts []string
 	rules   []mappedRule
@@ -59,11 +60,11 @@ type mappedRule struct {
 	entries []boundField
 	// has says that there are entries; each is where they are, nil where the body is the one.
 	has  bool
-	each *mappedPath
+	each mappedPath
 }
 
 type mappedCondition struct {
-	path   *mappedPath
+	path   mappedPath
 	equals []string
 	exists bool
 }
@@ -80,6 +81,10 @@ const (
 	// maxEntries is how many entries one body may have, maxFound how many tags, agents or files one path may find.
 	maxEntries = 10_000
 	maxFound   = 100
+	// maxSeveral is how many selectors of a path may find several, maxLooks how many values of one body are looked at by all paths
+	// together: three times what 10,000 entries with all their fields take.
+	maxSeveral = 3
+	maxLooks   = 1 << 20
 )
 
 // ErrMapping is the fault of a mapping that cannot be read any more.
@@ -104,11 +109,10 @@ type mappedReader struct {
 	call    conversation.Call
 	does    string
 	ended   bool
-	// untimed says that the body has no time: the event's is that of its receipt.
-	untimed bool
 	entry   conversation.Entry
 	html    bool
 	names   []string
+	looks   int // how many values of the body are looked at
 }
 
 // boundField is a field with where a mapping has it from.
@@ -284,7 +288,7 @@ func mappedTexts(found []jsontext.Value, each func(string)) error {
 				return strictjson.ErrShape
 			}
 			for _, one := range list {
-				if err := mappedTexts(nested(one), each); err != nil {
+				if err := mappedTexts([]jsontext.Value{one}, each); err != nil {
 					return err
 				}
 			}
@@ -299,14 +303,6 @@ func mappedTexts(found []jsontext.Value, each func(string)) error {
 		}
 	}
 	return nil
-}
-
-// nested is an element of a list, which is no list itself.
-func nested(raw jsontext.Value) []jsontext.Value {
-	if raw.Kind() == '[' {
-		return []jsontext.Value{jsontext.Value("{}")}
-	}
-	return []jsontext.Value{raw}
 }
 
 // mappedSeconds reads how long something lasted: whole seconds, or parts with colons between them. An empty text is no time.
@@ -380,7 +376,7 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 	case r.event.Conversation == "", timed && r.event.Time.IsZero():
 		err = ErrMissing
 	case !timed:
-		r.event.Time, r.untimed = r.event.Received, true
+		r.event.Time, r.event.Untimed = r.event.Received, true
 	}
 	if entriesErr := r.entries(rule, body, trace); err == nil {
 		err = entriesErr
@@ -396,17 +392,12 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 
 func (rule mappedRule) takes(body any) bool {
 	for _, c := range rule.when {
-		found := c.path.find(body)
-		if c.equals == nil {
-			if (len(found) > 0 && given(found[0])) != c.exists {
-				return false
-			}
-			continue
+		found := jsontext.Value("null")
+		if nodes, _ := c.path.nodes(body, 1); len(nodes) > 0 {
+			found = rawOf(nodes[0])
 		}
-		if !slices.ContainsFunc(found, func(raw jsontext.Value) bool {
-			text, err := mappedText(raw)
-			return err == nil && slices.Contains(c.equals, text)
-		}) {
+		text, err := mappedText(found)
+		if c.equals == nil && given(found) != c.exists || c.equals != nil && (err != nil || !slices.Contains(c.equals, text)) {
 			return false
 		}
 	}
@@ -417,9 +408,10 @@ func (rule mappedRule) takes(body any) bool {
 func (r *mappedReader) read(place string, fields []boundField, from any, trace *Trace) error {
 	var first error
 	for _, f := range fields {
-		found := f.from.find(from)
-		var err error
-		if len(found) > 0 && (given(found[0]) || f.several) {
+		found, err := r.find(f.from, from)
+		if err != nil {
+			found = nil
+		} else if len(found) > 0 && (given(found[0]) || f.several) {
 			if !f.several {
 				found = found[:1]
 			}
@@ -440,7 +432,8 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 	}
 	all := []any{body}
 	if rule.each != nil {
-		if all = rule.each.nodes(body); len(all) > maxEntries {
+		var err error
+		if all, err = r.nodes(rule.each, body, maxEntries); err != nil || len(all) > maxEntries {
 			return strictjson.ErrShape
 		}
 	}
@@ -459,7 +452,7 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 				err = ErrMissing
 			}
 			r.entry.Time = r.event.Time
-			if when = r.event.Time.String(); r.untimed { // the same body may come again later
+			if when = r.event.Time.String(); r.event.Untimed { // the same body may come again later
 				when = r.event.ID
 			}
 		}
@@ -471,7 +464,8 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 	return first
 }
 
-// add adds the entry that was read, unless there is nothing in it. When is what is known of its time.
+// add adds the entry that was read, unless there is nothing in it. When is what is known of its time, seen counts the entries of an id
+// and of an instant: many senders tell no more than the minute, and what one body has of it is kept in its order, a millisecond apart.
 func (r *mappedReader) add(when string, seen map[string]int) {
 	e := r.entry
 	if r.html {
@@ -500,6 +494,11 @@ func (r *mappedReader) add(when string, seen map[string]int) {
 		if seen[e.ID]++; seen[e.ID] > 1 { // the same words twice in one moment
 			e.ID += "/" + strconv.Itoa(seen[e.ID])
 		}
+	}
+	if r.does != "transcript" { // which has an order, as nothing else has within an instant
+		at := e.Time.String()
+		e.Time = conversation.At(e.Time.Add(time.Duration(seen[at]) * time.Millisecond))
+		seen[at]++
 	}
 	r.event.Entries = append(r.event.Entries, e)
 }
@@ -552,18 +551,39 @@ func (r *mappedReader) turn() error {
 
 // mappedValue is where a field comes from: a path, or a constant.
 type mappedValue struct {
-	path      *mappedPath
+	path      mappedPath
 	constant  jsontext.Value
 	values    map[string]string
 	otherwise *string
 	split     string
 }
 
-func (v mappedValue) find(from any) []jsontext.Value {
-	if v.path == nil {
-		return []jsontext.Value{v.constant}
+// nodes are up to as many as most and one of those that a path finds.
+func (r *mappedReader) nodes(p mappedPath, from any, most int) ([]any, error) {
+	if r.looks <= maxLooks {
+		found, looks := p.nodes(from, most)
+		if r.looks += looks; r.looks <= maxLooks {
+			return found, nil
+		}
 	}
-	found := v.path.find(from)
+	return nil, strictjson.ErrShape
+}
+
+// find are the values that a field has.
+func (r *mappedReader) find(v mappedValue, from any) ([]jsontext.Value, error) {
+	if v.path == nil {
+		return []jsontext.Value{v.constant}, nil
+	}
+	nodes, err := r.nodes(v.path, from, maxFound)
+	var found []jsontext.Value
+	for _, node := range nodes {
+		found = append(found, rawOf(node))
+	}
+	return v.of(found), err
+}
+
+// of is what stands for what was found.
+func (v mappedValue) of(found []jsontext.Value) []jsontext.Value {
 	if v.split != "" {
 		var parts []jsontext.Value
 		for _, raw := range found {
@@ -607,43 +627,96 @@ func quote(text string) jsontext.Value {
 	return quoted
 }
 
-// mappedPath is a path that leads straight to what it finds.
-type mappedPath struct {
-	path *jsonpath.Path
-	// one says that it finds one value at most.
-	one bool
+// mappedPath is a path that leads straight to what it finds, a step for each level.
+type mappedPath []mappedStep
+
+type mappedStep struct {
+	selector spec.Selector
+	// filter is the selector, if it is one; each is how many looks it takes at what it chooses from.
+	filter *spec.FilterSelector
+	each   int
 }
 
-// nodes are what it finds, in one order: members of an object have none of their own.
-func (p *mappedPath) nodes(from any) []any {
-	if p.one {
-		return p.path.Select(from)
+// nodes are what a path finds, up to as many as most and one: in order, in which members of an object have that of their names. Looks
+// are how many values were looked at, of a filter once for each comparison; over maxLooks it is given up.
+func (p mappedPath) nodes(from any, most int) (found []any, looks int) {
+	var walk func(node any, rest mappedPath) bool
+	walk = func(node any, rest mappedPath) bool {
+		if len(rest) == 0 {
+			found = append(found, node)
+			return len(found) <= most
+		}
+		step := rest[0]
+		if looks += 1 + step.each*sizeOf(node); looks > maxLooks {
+			return false
+		}
+		var below []any
+		switch selector := step.selector.(type) {
+		case spec.Name, spec.Index, spec.SliceSelector:
+			below = selector.Select(node, nil)
+		default:
+			below = childrenOf(node)
+		}
+		for _, child := range below {
+			if (step.filter == nil || step.filter.Eval(child, nil)) && !walk(child, rest[1:]) {
+				return false
+			}
+		}
+		return true
 	}
-	located := p.path.SelectLocated(from)
-	located.Sort()
-	return slices.Collect(located.Nodes())
+	walk(from, p)
+	return found, looks
 }
 
-func (p *mappedPath) find(from any) (found []jsontext.Value) {
-	for _, node := range p.nodes(from) {
-		found = append(found, rawOf(node))
+func sizeOf(node any) int {
+	switch node := node.(type) {
+	case []any:
+		return len(node)
+	case map[string]any:
+		return len(node)
 	}
-	return found
+	return 0
 }
 
-// rawOf is a value as it stood in the body.
+func childrenOf(node any) []any {
+	switch node := node.(type) {
+	case []any:
+		return node
+	case map[string]any:
+		children := make([]any, 0, len(node))
+		for _, name := range slices.Sorted(maps.Keys(node)) {
+			children = append(children, node[name])
+		}
+		return children
+	}
+	return nil
+}
+
+// rawOf is a value as fields read it: none takes an object or what a list in a list holds, and none more than maxFound of a list.
 func rawOf(value any) jsontext.Value {
 	switch v := value.(type) {
 	case string:
 		return quote(v)
 	case stdjson.Number:
 		return jsontext.Value(v)
+	case bool:
+		return jsontext.Value(strconv.FormatBool(v))
+	case map[string]any:
+		return jsontext.Value("{}")
+	case []any:
+		list := jsontext.Value("[")
+		for i, one := range v[:min(len(v), maxFound+1)] {
+			if _, nested := one.([]any); nested {
+				one = map[string]any{}
+			}
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = append(list, rawOf(one)...)
+		}
+		return append(list, ']')
 	}
-	raw, err := stdjson.Marshal(value)
-	if err != nil {
-		return jsontext.Value("null")
-	}
-	return raw
+	return jsontext.Value("null")
 }
 
 var (
@@ -651,10 +724,13 @@ var (
 	pathParser = jsonpath.NewParser(jsonpath.WithRegistry(&registry.Registry{}))
 	quotedText = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 	errPath    = errors.New("must be a path of RFC 9535, up to 200 characters, without .. and functions, with one selector between brackets " +
-		"and filters that compare members of what they look at")
+		"and filters that compare members of what they look at with constants")
+	errSeveral = errors.New("must have up to three selectors that may find several: *, slices and filters")
+	errOne     = errors.New("must lead to one value: by names and numbers, without *, slices and filters")
 )
 
-func parsePath(text string) (*mappedPath, error) {
+// parsePath reads a path of which so many selectors may find more than one value.
+func parsePath(text string, several int) (p mappedPath, err error) {
 	if len(text) > maxPath {
 		return nil, errPath
 	}
@@ -662,25 +738,50 @@ func parsePath(text string) (*mappedPath, error) {
 	if err != nil {
 		return nil, errPath // the library's text quotes it
 	}
-	p := &mappedPath{path: path, one: true}
+	found := 0
+	p = mappedPath{} // of $ alone, which is a path too
 	for _, segment := range path.Query().Segments() {
 		selectors := segment.Selectors()
 		if segment.IsDescendant() || len(selectors) != 1 {
 			return nil, errPath
 		}
+		step := mappedStep{selector: selectors[0]}
 		switch selector := selectors[0].(type) {
 		case spec.Name, spec.Index:
 		case *spec.FilterSelector:
-			looks := quotedText.ReplaceAllString(selector.String(), "")
-			if strings.ContainsAny(looks[1:], "$*,:?") || strings.Contains(looks, "..") {
+			if step.filter, step.each = selector, comparisons(selector); step.each == 0 {
 				return nil, errPath
 			}
-			p.one = false
 		default:
-			p.one = false
+			step.each = 1
 		}
+		if step.each > 0 {
+			found++
+		}
+		p = append(p, step)
+	}
+	switch {
+	case found > several && several == 0:
+		return nil, errOne
+	case found > several:
+		return nil, errSeveral
 	}
 	return p, nil
+}
+
+// comparisons are how many members a filter compares, 0 if not with constants: comparing two with each other may take as long as both
+// are.
+func comparisons(filter *spec.FilterSelector) (n int) {
+	looks := quotedText.ReplaceAllString(filter.String(), "")
+	if strings.ContainsAny(looks[1:], "$*,:?") || strings.Contains(looks, "..") {
+		return 0
+	}
+	for part := range strings.FieldsFuncSeq(looks, func(r rune) bool { return r == '&' || r == '|' }) {
+		if n++; strings.Count(part, "@") > 1 {
+			return 0
+		}
+	}
+	return n
 }
 
 // ParseMapping reads a mapping, or says all that is wrong with it.
@@ -807,7 +908,7 @@ func (r *mappingReader) rule(raw jsontext.Value) (rule mappedRule) {
 		r.at("entries", func() {
 			all := r.object(raw, "fields", "each", "fields")
 			if raw, ok := all["each"]; ok {
-				r.at("each", func() { rule.each = r.path(raw) })
+				r.at("each", func() { rule.each = r.path(raw, maxSeveral) })
 			}
 			if raw, ok := all["fields"]; ok {
 				r.at("fields", func() { rule.entries = r.fields(raw, entryFields, rule.kind) })
@@ -820,7 +921,7 @@ func (r *mappingReader) rule(raw jsontext.Value) (rule mappedRule) {
 func (r *mappingReader) condition(raw jsontext.Value) (c mappedCondition) {
 	all := r.object(raw, "path", "path", "equals", "exists")
 	if raw, ok := all["path"]; ok {
-		r.at("path", func() { c.path = r.path(raw) })
+		r.at("path", func() { c.path = r.path(raw, 0) })
 	}
 	equals, exists := all["equals"], all["exists"]
 	if (equals == nil) == (exists == nil) {
@@ -842,8 +943,8 @@ func (r *mappingReader) condition(raw jsontext.Value) (c mappedCondition) {
 	return c
 }
 
-func (r *mappingReader) path(raw jsontext.Value) *mappedPath {
-	path, err := parsePath(r.text(raw))
+func (r *mappingReader) path(raw jsontext.Value, several int) mappedPath {
+	path, err := parsePath(r.text(raw), several)
 	if err != nil {
 		r.wrong(err.Error())
 	}
@@ -879,7 +980,7 @@ func (r *mappingReader) value(raw jsontext.Value, f mappedField) (v mappedValue)
 	}
 	switch text, isText := unquoted(raw); {
 	case isText && strings.HasPrefix(text, "$"):
-		v.path = r.path(raw)
+		v.path = r.path(raw, maxSeveral)
 	case isText:
 		v.constant = quote(r.text(raw))
 		word(text)
@@ -889,7 +990,7 @@ func (r *mappingReader) value(raw jsontext.Value, f mappedField) (v mappedValue)
 	default:
 		all := r.object(raw, "path", "path", "values", "otherwise", "split")
 		if raw, ok := all["path"]; ok {
-			r.at("path", func() { v.path = r.path(raw) })
+			r.at("path", func() { v.path = r.path(raw, maxSeveral) })
 		}
 		if raw, ok := all["values"]; ok {
 			r.at("values", func() {

@@ -174,9 +174,7 @@ func tawktoNewTicket(d Delivery) (conversation.Event, error) {
 	author := tawktoAuthor(by.Type, by.Name, by.tawktoVisitor)
 	if author.Role == conversation.Agent { // who is no subject
 		e.Subjects = nil
-		if author.Name != "" {
-			e.AgentIDs = []string{author.Name}
-		}
+		addAgent(&e, author.Name)
 	}
 	e.Entries = []conversation.Entry{{ID: "message", Time: e.Time, Author: author, Text: body.Ticket.Message}}
 	return e, nil
@@ -194,9 +192,7 @@ func tawktoEvent(d Delivery, kind retention.Kind, rawID, rawTime jsontext.Value,
 		return conversation.Event{}, err
 	}
 	e := conversation.Event{Conversation: id, Kind: kind, Time: at, Received: conversation.At(d.Received)}
-	if s := (conversation.Subject{Name: tawktoName(v.Name), Email: v.Email}); s != (conversation.Subject{}) {
-		e.Subjects = []conversation.Subject{s}
-	}
+	addSubject(&e, conversation.Subject{Name: tawktoName(v.Name), Email: v.Email})
 	return e, nil
 }
 

@@ -73,6 +73,22 @@ func presented(secrets []string, given string) error {
 	return nil
 }
 
+// keyHeader is in which header a secret that is sent along stands unless something else is said.
+const keyHeader = "X-Supportvault-Key"
+
+// basic are the user and the password of Basic authentication.
+func basic(h http.Header) (user, password string, err error) {
+	text, err := header(h, "Authorization")
+	if err != nil {
+		return "", "", err
+	}
+	user, password, ok := (&http.Request{Header: http.Header{"Authorization": {text}}}).BasicAuth()
+	if !ok {
+		err = errMalformed
+	}
+	return user, password, err
+}
+
 // signedBy says whether one of the keys made one of the codes over the parts. Every key is tried, whatever the others said,
 // and a source without keys costs as much as one with a wrong one. An empty key is one that everybody knows, so it never
 // counts.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha1"
 	"net/mail"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -252,5 +251,5 @@ func tagList(raw jsontext.Value) ([]string, error) {
 	} else if err := json.Unmarshal(raw, &tags); err != nil {
 		return nil, strictjson.ErrShape
 	}
-	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" }), nil
+	return nonempty(tags), nil
 }

@@ -21,7 +21,8 @@ import (
 //	ticket.comment_added     a public comment, or a note among agents
 //	ticket.status_changed    solved and closed are ends, and so is a deletion before one; all others go on after one
 //	ticket.subject_changed, .tags_changed, .agent_assignment_changed, .requester_changed
-//	ticket.attachment_linked_to_comment      a file, as an entry "attachment/ID": the comment is told without its files
+//	ticket.attachment_linked_to_comment      a file, as an entry "COMMENT/attachment/ID": the comment is told without its files
+//	ticket.comment_made_private              the comment becomes a note, with its files
 //	ticket.comment_redacted, .attachment_redacted_from_comment    it is taken back, all of it though Zendesk may black out a part
 //	messaging_ticket.message_added           a message of the visitor, an agent or a bot
 //
@@ -33,8 +34,8 @@ import (
 // A ticket that is merged or deleted at Zendesk is kept here as long as any other. Bodies that an administrator wrote
 // (webhooks of triggers and automations) are not understood.
 //
-// A comment that is made private later (ticket.comment_made_private) stays public here: whether the event has the comment's text and
-// time, without which it cannot be told anew, is not known.
+// The first message is the description, and under which id it is a comment no ticket tells: that it is made private shows only where
+// nothing of the ticket is public any more, or the event has its text.
 //
 // Nothing is taken of custom fields or the channel.
 var zendesk = Adapter{
@@ -42,7 +43,7 @@ var zendesk = Adapter{
 	Setup: []string{
 		"In Zendesk: Admin Center → Apps and integrations → Webhooks → Create webhook → Zendesk events.",
 		"Endpoint URL: {url}",
-		"Ticket events: created, comment added, comment redacted, attachment linked to comment, attachment redacted from comment, " +
+		"Ticket events: created, comment added, comment made private, comment redacted, attachment linked to comment, attachment redacted from comment, " +
 			"status, subject, tags, agent assignment, requester changed; with messaging, Messaging ticket events: message added. " +
 			"Format JSON, no authentication.",
 		"Signing secret: Zendesk shows it after saving; give it to the vault.",
@@ -127,8 +128,8 @@ const zendeskPrefix = "zen:event-type:"
 
 // zendeskNames are the events that Zendesk sends of tickets and of which nothing is kept.
 var zendeskNames = []string{
-	"ticket.brand_changed", "ticket.comment_made_private", "ticket.csat_received", "ticket.csat_requested",
-	"ticket.custom_field_changed", "ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
+	"ticket.brand_changed", "ticket.csat_received", "ticket.csat_requested", "ticket.custom_field_changed",
+	"ticket.custom_status_changed", "ticket.description_changed", "ticket.email_ccs_changed",
 	"ticket.external_id_changed", "ticket.followers_changed", "ticket.form_changed", "ticket.group_assignment_changed",
 	"ticket.marked_as_spam", "ticket.merged", "ticket.next_sla_breach_changed", "ticket.ola_policy_changed",
 	"ticket.organization_changed", "ticket.permanently_deleted", "ticket.priority_changed", "ticket.problem_link_changed",
@@ -148,7 +149,7 @@ func adaptZendesk(d Delivery) (Adapted, error) {
 	switch name {
 	case "ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.subject_changed", "ticket.tags_changed",
 		"ticket.agent_assignment_changed", "ticket.requester_changed", "ticket.attachment_linked_to_comment",
-		"ticket.comment_redacted", "ticket.attachment_redacted_from_comment", "messaging_ticket.message_added":
+		"ticket.comment_made_private", "ticket.comment_redacted", "ticket.attachment_redacted_from_comment", "messaging_ticket.message_added":
 		if !ok {
 			return Adapted{Name: otherName}, nil
 		}
@@ -183,12 +184,8 @@ func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err e
 	if e.Time, err = parseTime(z.Time, d.Received); err != nil {
 		return conversation.Event{}, err
 	}
-	if requester != "" {
-		e.Subjects = []conversation.Subject{{VisitorID: requester}}
-	}
-	if assignee != "" {
-		e.AgentIDs = []string{assignee}
-	}
+	addSubject(&e, conversation.Subject{VisitorID: requester})
+	addAgent(&e, assignee)
 	current, _ := unquoted(z.Event.Current)
 	switch name {
 	case "ticket.created":
@@ -209,6 +206,8 @@ func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err e
 		e.Title = cmp.Or(current, e.Title)
 	case "ticket.attachment_linked_to_comment":
 		err = z.attachment(&e, requester)
+	case "ticket.comment_made_private":
+		err = z.noted(&e)
 	case "ticket.comment_redacted", "ticket.attachment_redacted_from_comment":
 		err = z.redacted(&e, name)
 	case "messaging_ticket.message_added":
@@ -263,9 +262,7 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 	switch staff := c.Author.Staff; {
 	case staff != nil && *staff:
 		entry.Author = conversation.Author{Role: conversation.Agent, Name: c.Author.Name}
-		if id := cmp.Or(author, c.Author.Name); id != "" {
-			e.AgentIDs = []string{id}
-		}
+		addAgent(e, cmp.Or(author, c.Author.Name))
 		if author == requester { // an agent is no subject, even of their own ticket
 			e.Subjects = nil
 		}
@@ -274,9 +271,7 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 		if author == requester {
 			e.Subjects = nil
 		}
-		if s := (conversation.Subject{Name: c.Author.Name, VisitorID: author}); s != (conversation.Subject{}) {
-			e.Subjects = append(e.Subjects, s)
-		}
+		addSubject(e, conversation.Subject{Name: c.Author.Name, VisitorID: author})
 	default:
 		entry.Author.Role = conversation.System // who it is stands nowhere, and so no name
 	}
@@ -290,7 +285,7 @@ func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
 		return ErrMissing
 	}
 	a := z.Event.Comment.Attachment
-	id, err := zendeskFile(a.ID)
+	id, err := z.Event.Comment.file()
 	if err != nil {
 		return err
 	}
@@ -307,13 +302,31 @@ func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
 	return nil
 }
 
-// zendeskFile is the id of the entry that a file is.
-func zendeskFile(raw jsontext.Value) (string, error) {
-	id, err := parseID(raw)
-	if err != nil {
+// file is the id of the entry that a file is: behind the comment's, which becomes a note with its files.
+func (c *zendeskComment) file() (string, error) {
+	var comment, id string
+	err := cmp.Or(fill(&comment, optionalID, c.ID), fill(&id, parseID, c.Attachment.ID))
+	switch {
+	case err != nil:
 		return "", err
+	case comment == "":
+		return joinID("attachment", id)
 	}
-	return joinID("attachment", id)
+	return joinID(comment, "attachment", id)
+}
+
+// noted makes a comment a note.
+func (z zendeskBody) noted(e *conversation.Event) error {
+	c := z.Event.Comment
+	if c == nil {
+		return ErrMissing
+	}
+	id, err := parseID(c.ID)
+	e.Noted = []string{id}
+	if text := strings.TrimSpace(c.Body); !z.Detail.Public || text != "" && text == strings.TrimSpace(z.Detail.Description) {
+		e.Noted = append(e.Noted, zendeskDescription)
+	}
+	return err
 }
 
 // redacted takes back a comment or a file. The description is a comment too, whose id no ticket tells: that it is meant shows
@@ -330,7 +343,7 @@ func (z zendeskBody) redacted(e *conversation.Event, name string) error {
 	} else if c.Attachment == nil {
 		err = ErrMissing
 	} else {
-		id, err = zendeskFile(c.Attachment.ID)
+		id, err = c.file()
 	}
 	e.Redacted = []string{id}
 	if name == "ticket.comment_redacted" && strings.Contains(z.Detail.Description, "▇") {
@@ -410,5 +423,5 @@ func zendeskTags(raw jsontext.Value) ([]string, error) {
 	if err := json.Unmarshal(raw, &tags); err != nil {
 		return nil, strictjson.ErrShape
 	}
-	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" }), nil
+	return nonempty(tags), nil
 }

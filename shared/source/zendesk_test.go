@@ -38,7 +38,7 @@ var _ = describe("zendesk", traits{
 		for _, name := range []string{
 			"ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.tags_changed", "ticket.subject_changed",
 			"ticket.agent_assignment_changed", "ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment",
-			"ticket.comment_redacted", "messaging_ticket.message_added",
+			"ticket.comment_made_private", "ticket.comment_redacted", "messaging_ticket.message_added",
 		} {
 			m := of(name)
 			m["id"], m["time"], m["detail"], m["detail.id"] = id, id, use{takes: "o", required: true}, id
@@ -65,7 +65,7 @@ var _ = describe("zendesk", traits{
 				for _, field := range []string{"event", "event.comment", "event.comment.attachment"} {
 					m[field] = use{takes: "o", required: true}
 				}
-				m["event.comment.attachment.id"] = id
+				m["event.comment.attachment.id"], m["event.comment.id"] = id, maybeID
 				for _, field := range []string{"filename", "content_type", "content_url"} {
 					m["event.comment.attachment."+field] = text
 				}
@@ -73,8 +73,11 @@ var _ = describe("zendesk", traits{
 				if name == "ticket.attachment_linked_to_comment" {
 					m["detail.actor_id"] = maybeID
 				}
-			case "ticket.comment_redacted":
+			case "ticket.comment_redacted", "ticket.comment_made_private":
 				m["event"], m["event.comment"], m["event.comment.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
+				if name == "ticket.comment_made_private" {
+					m["event.comment.body"] = text
+				}
 			case "messaging_ticket.message_added":
 				m["event"], m["event.message"], m["event.message.id"] = use{takes: "o", required: true}, use{takes: "o", required: true}, id
 				m["event.message.body"], m["event.actor"], m["event.actor.id"] = text, object, maybeID
@@ -316,7 +319,7 @@ func TestZendeskFiles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := one(t, "zendesk", zendeskBody("ticket.attachment_linked_to_comment", tc.detail, fmt.Sprintf(file, tc.url, tc.public)))
-			tc.want.ID, tc.want.Time = "attachment/91", e.Time
+			tc.want.ID, tc.want.Time = "9/attachment/91", e.Time
 			if diff := cmp.Diff([]conversation.Entry{tc.want}, e.Entries); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -332,7 +335,8 @@ func TestZendeskRedactions(t *testing.T) {
 	}{
 		{"a comment", "ticket.comment_redacted", `"description":"x"`, `"comment":{"id":9}`, []string{"9"}, nil},
 		{"the description", "ticket.comment_redacted", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9"}`, []string{"9", "description"}, nil},
-		{"a file", "ticket.attachment_redacted_from_comment", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9","attachment":{"id":"91"}}`, []string{"attachment/91"}, nil},
+		{"a file", "ticket.attachment_redacted_from_comment", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9","attachment":{"id":"91"}}`, []string{"9/attachment/91"}, nil},
+		{"a file of no comment", "ticket.attachment_redacted_from_comment", ``, `"comment":{"attachment":{"id":"91"}}`, []string{"attachment/91"}, nil},
 		{"nothing", "ticket.comment_redacted", ``, ``, nil, source.ErrMissing},
 		{"no file", "ticket.attachment_redacted_from_comment", ``, `"comment":{"id":"9"}`, nil, source.ErrMissing},
 		{"a file without id", "ticket.attachment_redacted_from_comment", ``, `"comment":{"id":"9","attachment":{}}`, nil, source.ErrMissing},
@@ -345,6 +349,34 @@ func TestZendeskRedactions(t *testing.T) {
 			}
 			if err == nil {
 				if diff := cmp.Diff(tc.want, got.Events[0].Redacted); diff != "" || got.Events[0].Entries != nil {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestZendeskNotes(t *testing.T) {
+	for _, tc := range []struct {
+		name, detail, comment string
+		want                  []string
+		err                   error
+	}{
+		{"a comment", `"description":"x","is_public":true`, `"comment":{"id":9}`, []string{"9"}, nil},
+		{"the last that was public", `"description":"x","is_public":false`, `"comment":{"id":"9"}`, []string{"9", "description"}, nil},
+		{"the description", `"description":"my card","is_public":true`, `"comment":{"id":"9","body":"my card "}`, []string{"9", "description"}, nil},
+		{"a comment without text", `"description":"","is_public":true`, `"comment":{"id":"9","body":""}`, []string{"9"}, nil},
+		{"nothing", ``, ``, nil, source.ErrMissing},
+		{"a comment without id", ``, `"comment":{}`, nil, source.ErrMissing},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := adapt(t, "zendesk", []byte(zendeskBody("ticket.comment_made_private", tc.detail, tc.comment)))
+			checkOutcome(t, "zendesk", got, err)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if err == nil {
+				if diff := cmp.Diff(tc.want, got.Events[0].Noted); diff != "" || got.Events[0].Entries != nil {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			}

@@ -341,7 +341,8 @@ func Codes(canceled *types.TransactionCanceledException, n int) []string {
 }
 
 // Forget takes a destroyed row out of the index, once nothing is left of it and its act is stated. What remains is its name,
-// which is an HMAC, and up to when everything was known, so that late duplicates are recognised.
+// which is an HMAC, up to when everything was known, and the marks of what has no time of its own, so that late duplicates are
+// recognised.
 func (s *Store) Forget(ctx context.Context, r Row) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Tables.Keys, Key: r.Key(),

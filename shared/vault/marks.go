@@ -58,6 +58,29 @@ func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
 	return retention.MarksOf(slices.Collect(maps.Keys(marks))...)
 }
 
+// maxTold is how many events without a time of their own a row remembers.
+const maxTold = 200
+
+// Tell remembers in a row those of the events that settle now which have no time of their own. Of very many, the first count.
+func (ses *Session) Tell(r *Row, events []StoredEvent) {
+	told := slices.Clone(r.Told)
+	for _, e := range events {
+		if mark := ses.eventMark(*r, e.Event); e.Untimed && len(told) < maxTold && !slices.Contains(told, mark) {
+			told = append(told, mark)
+		}
+	}
+	r.Told = retention.MarksOf(told...)
+}
+
+// Knows says whether a row remembers an event that has no time of its own.
+func (ses *Session) Knows(r Row, e conversation.Event) bool {
+	return e.Untimed && r.Told.Has(ses.eventMark(r, e))
+}
+
+func (ses *Session) eventMark(r Row, e conversation.Event) retention.Mark {
+	return ses.Index.Mark("event", r.ID+"/"+e.ID)
+}
+
 // Stands says what a policy will ask of a row whose transcript settles now.
 func (ses *Session) Stands(r *Row, t conversation.Transcript) {
 	r.SettledAt, r.Marks, r.Completes, r.Delivered = ses.Now(), ses.Marks(t), time.Time{}, time.Time{}

@@ -41,6 +41,9 @@ type Row struct {
 	FactCohort string
 	// Since is when the event that opened this life happened, Known up to when everything is known.
 	Since, Known time.Time
+	// Told are the marks of events without a time of their own that have settled: they are known whenever they come again, when nothing
+	// else is left too.
+	Told retention.Marks
 	// Active is when the conversation was last known to be active, never later than now; the index orders open ones by it.
 	Active time.Time
 	// SettledAt is when the last revision was settled.
@@ -166,6 +169,9 @@ func (s *Store) readRow(account string, item attr.Item) (Row, error) {
 	if r.Marks, err = retention.ParseMarks(attr.GetB(item, "marks")); err != nil {
 		return Row{}, fmt.Errorf("vault: row: %w", err)
 	}
+	if r.Told, err = retention.ParseMarks(attr.GetB(item, "told")); err != nil {
+		return Row{}, fmt.Errorf("vault: row: %w", err)
+	}
 	r.Completes, r.Awaits, r.Delivered = attr.GetTime(item, "completes"), attr.GetSet(item, "awaits"), attr.GetTime(item, "delivered")
 	r.Hand, r.HandUntil, r.Bytes = attr.GetTime(item, "hand"), attr.GetTime(item, "handUntil"), attr.GetN(item, "bytes")
 	r.Ending, r.files, r.HasFiles = readEnding(item), attr.GetB(item, filesKey), attr.GetN(item, hasFiles) > 0
@@ -245,7 +251,8 @@ func (r Row) Listing() string { return CohortListing(r.Account, r.Kind, r.Cohort
 // first time.
 func (r Row) InCohort() bool { return r.Cohort != "" && r.listed == r.Listing() }
 
-// Standing are the attributes of a settled row that say what a policy asks of it, for an update: what to set, and what to remove.
+// Standing are the attributes of a settled row that say what a policy asks of it, and what it has been told, for an update: what to
+// set, and what to remove.
 func (r Row) Standing(values attr.Item) (set, remove string) {
 	values[":marks"] = attr.B(r.Marks.Bytes())
 	set, remove = "marks = :marks", "delivered"
@@ -258,6 +265,9 @@ func (r Row) Standing(values attr.Item) (set, remove string) {
 		remove += ", awaits"
 	} else {
 		set, values[":awaits"] = set+", awaits = :awaits", attr.Set(r.Awaits...)
+	}
+	if len(r.Told) > 0 {
+		set, values[":told"] = set+", told = :told", attr.B(r.Told.Bytes())
 	}
 	return set, remove
 }
