@@ -133,6 +133,8 @@ func TestMappedFields(t *testing.T) {
 			conversation.Event{ID: "message/e", Tags: []string{"a", "7", "true"}}, nil},
 		{"or parts of a text", "chat", `"event":"e","tags":{"path":"$.l","split":","}`, ``, `{"l":"a, b,,c"}`,
 			conversation.Event{ID: "message/e", Tags: []string{"a", "b", "c"}}, nil},
+		{"of which there may not be too many", "chat", `"event":"e","tags":{"path":"$.l","split":","}`, ``, `{"l":"` + strings.Repeat("a,", 100) + `"}`,
+			conversation.Event{}, strictjson.ErrShape},
 		{"an empty list says that there are none", "chat", `"event":"e","tags":"$.l"`, ``, `{"l":[]}`,
 			conversation.Event{ID: "message/e", Tags: []string{}}, nil},
 		{"a filter picks", "chat", `"event":"e","department":"$.f[?@.n=='team'].v"`, ``, `{"f":[{"n":"x","v":1},{"n":"team","v":"T"}]}`,
@@ -322,10 +324,12 @@ func TestMappedRules(t *testing.T) {
 		rule("both", `{"path":"$.a","equals":["1","x"]},{"path":"$.b","exists":true}`, "started"),
 		rule("not", `{"path":"$.b","exists":false},{"path":"$.a","exists":true}`, "updated"),
 		rule("last", `{"path":"$.l[-1]","equals":"true"}`, "ended"),
+		rule("empty", `{"path":"$.n","equals":["","7.50"]}`, "reopened"),
 	}, ",") + `]}`
 	for body, want := range map[string]string{
 		`{"id":1,"a":1,"b":0}`: "chat.started", `{"id":1,"a":"x","b":""}`: "chat.started", `{"id":1,"a":"y","b":1}`: "other",
 		`{"id":1,"a":"y","b":null}`: "chat.updated", `{"id":1,"l":[false,true]}`: "chat.ended", `{"id":1,"l":[true,false]}`: "other", `{"id":1,"l":[[true]]}`: "other",
+		`{"id":1,"n":null}`: "chat.reopened", `{"id":1,"n":""}`: "chat.reopened", `{"id":1,"n":[]}`: "other", `{"id":1,"n":7.50}`: "chat.reopened",
 		`{"id":1}`: "other", `[]`: "other", `null`: "other", `7`: "other",
 	} {
 		got, err := lookup(t, "mapped-shop").Adapt(own(t, mapping, body))

@@ -392,16 +392,26 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 
 func (rule mappedRule) takes(body any) bool {
 	for _, c := range rule.when {
-		found := jsontext.Value("null")
-		if nodes, _ := c.path.nodes(body, 1); len(nodes) > 0 {
-			found = rawOf(nodes[0])
-		}
-		text, err := mappedText(found)
-		if c.equals == nil && given(found) != c.exists || c.equals != nil && (err != nil || !slices.Contains(c.equals, text)) {
+		found, _ := c.path.nodes(body, 1)
+		there := len(found) > 0 && found[0] != nil
+		if c.equals == nil && there != c.exists || c.equals != nil && (len(found) == 0 || !c.isOne(found[0])) {
 			return false
 		}
 	}
 	return true
+}
+
+// isOne says whether a value is one of those that a condition has: a text, a number by its digits, true or false; null is empty.
+func (c mappedCondition) isOne(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return slices.Contains(c.equals, v)
+	case stdjson.Number:
+		return slices.Contains(c.equals, string(v))
+	case bool:
+		return slices.Contains(c.equals, strconv.FormatBool(v))
+	}
+	return value == nil && slices.Contains(c.equals, "")
 }
 
 // read fills fields. The first that is wrong is the fault; the others are read all the same, for the trace.
@@ -593,7 +603,9 @@ func (v mappedValue) of(found []jsontext.Value) []jsontext.Value {
 				continue
 			}
 			for part := range strings.SplitSeq(text, v.split) {
-				parts = append(parts, quote(part))
+				if parts = append(parts, quote(part)); len(parts) > maxFound {
+					return parts // more than a field takes
+				}
 			}
 		}
 		found = parts
