@@ -8,5 +8,5 @@ var (
 	Pictures  = pictures
 	FileName  = fileName
 
-	SecureLink = secureLink
+	FileLink = fileLink
 )
