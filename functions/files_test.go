@@ -29,6 +29,7 @@ import (
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/purge"
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -314,7 +315,7 @@ func TestFileIsFetchedSealedAndRead(t *testing.T) {
 			t.Errorf("%s, which is not for us: %d, %d bytes", part, res.StatusCode, len(body))
 		}
 	}
-	if got := r.audited(t, demo, "attachment.read"); len(got) != 1+6+8 || got[0] != "attachment.read "+id+"/"+file {
+	if got := r.audited(t, demo, "attachment.read"); len(got) != 1+6+3+8 || got[0] != "attachment.read "+id+"/"+file {
 		t.Errorf("audited: %v", got)
 	}
 	for name, path := range map[string][2]string{
@@ -399,9 +400,7 @@ func TestFileThatIsNotToBeHad(t *testing.T) {
 		final     bool
 	}{
 		{name: "of a host that nobody allowed", url: "https://evil.example/label.png", want: conversation.HostNotAllowed},
-		{name: "of an address instead of a name", url: "https://127.0.0.1/label.png", want: conversation.AddressNotAllowed, final: true},
-		{name: "of another port", url: "https://files.example.com:8443/label.png", want: conversation.AddressNotAllowed, final: true},
-		{name: "of a name that leads inside", err: guard.ErrAddress, want: conversation.AddressNotAllowed, final: true},
+		{name: "of a name that leads inside", err: guard.ErrAddress, want: conversation.AddressNotAllowed},
 		{name: "that does not come in time", err: context.DeadlineExceeded, want: conversation.Timeout},
 		{name: "of a host that does not answer", err: guard.ErrUnreachable, want: conversation.Unavailable},
 		{name: "of a host that is busy", serves: status(503), want: conversation.Unavailable},
@@ -849,6 +848,9 @@ func TestLargeFileIsReadInParts(t *testing.T) {
 	if res, body := r.file(t, demo, id, file, ""); res.StatusCode != 413 || !bytes.Contains(body, []byte("attachment_too_large")) || res.Headers["accept-ranges"] != "bytes" {
 		t.Errorf("whole: %d %s", res.StatusCode, body)
 	}
+	if got := r.audited(t, demo, "attachment.read"); len(got) != 1 {
+		t.Errorf("what says that it is there is audited as %v", got)
+	}
 	var read []byte
 	for len(read) < len(big) {
 		res, body := r.file(t, demo, id, file, fmt.Sprintf("bytes=%d-", len(read)))
@@ -992,8 +994,9 @@ func TestExtractHasTheFiles(t *testing.T) {
 // The client of the deployed function, in front of a server of ours.
 func TestFileIsFetchedByTheGuard(t *testing.T) {
 	for address, want := range map[string]conversation.Attachment{
-		"93.184.216.34": {State: conversation.FileStored}, "127.0.0.1": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
-		"169.254.169.254": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
+		"93.184.216.34":   {State: conversation.FileStored},
+		"127.0.0.1":       {State: conversation.FileWaiting, Reason: conversation.AddressNotAllowed},
+		"169.254.169.254": {State: conversation.FileWaiting, Reason: conversation.AddressNotAllowed},
 	} {
 		t.Run(address, func(t *testing.T) {
 			asked := 0
@@ -1133,5 +1136,134 @@ func TestFileOfAChangedMessage(t *testing.T) {
 		if _, ends := item["ttl"]; ends && strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
 			t.Error("a file may be collected before its conversation")
 		}
+	}
+}
+
+// An address of another form than is fetched is not looked for, and what is said of the file says why it is not there.
+func TestFileOfAnAddressThatIsNeverFetched(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	for i, address := range []string{
+		"https://127.0.0.1/label.png", "https://files.example.com:8443/label.png", "https://iris:nightingale@files.example.com/label.png", "https://localhost/label.png",
+	} {
+		chat := fmt.Sprintf("c%d", i)
+		r.mustPost(t, demo, "canonical", withFiles(chat, noon, fmt.Sprintf(`{"name":"label.png","url":%q}`, address)))
+		want := []conversation.Attachment{{Name: "label.png", State: conversation.FileMissing, Reason: conversation.AddressNotAllowed}}
+		if diff := cmp.Diff(want, r.attachments(t, demo, r.id(t, demo, "canonical", chat, 1))); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", address, diff)
+		}
+	}
+	body, err := os.ReadFile("../events/ingest/ok-zendesk-attachment-note.json") // whose link is one of http
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.mustPost(t, demo, "zendesk", body)
+	_, v := r.oneOf(t, demo, "tickets", r.listOf(t, demo, "tickets", "").Tickets[0].ID)
+	want := []conversation.Attachment{{Name: "passport.png", Type: "image/png", State: conversation.FileMissing, Reason: conversation.AddressNotAllowed}}
+	if diff := cmp.Diff(want, (*v.Entries)[0].Attachments); diff != "" {
+		t.Errorf("of http (-want +got)\n%s", diff)
+	}
+	if left := r.filesLeft(t); len(left) != 0 || len(r.queues.takeAttaching()) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	r.change(t, demo, `"store":{"attachment":false}`)
+	if got := r.attachments(t, demo, r.id(t, demo, "canonical", "c0", 1))[0]; got != (conversation.Attachment{Name: "label.png"}) {
+		t.Errorf("of an account that stores none: %+v", got)
+	}
+}
+
+// However the destruction of a conversation, or the settling that deletes what was taken back, meets whoever gets its file, and
+// wherever that one dies: nothing is left once it was swept.
+func TestFileIsNeverLeftBehind(t *testing.T) {
+	for _, takenBack := range []bool{false, true} {
+		plays := 0
+		for i := 1; ; i++ {
+			getting := true
+			for dies := i; getting; dies++ {
+				going, died := true, false
+				for j := 1; going; j++ {
+					r := inMemory()
+					ref, goes := r.fileThatGoes(t, takenBack)
+					ctx, kill := context.WithCancel(context.Background())
+					made := 0
+					r.After.Set(func(ctx context.Context, req vaulttest.Request) error {
+						if actorOf(ctx) == "getting" && req.Writes() {
+							if made++; made == dies {
+								died = true
+								kill()
+							}
+						}
+						return nil
+					})
+					c := r.conduct(t, writes)
+					getting = c.start("getting", i, func(as context.Context) error {
+						return r.attach.Get(context.WithValue(ctx, actor{}, actorOf(as)), ref)
+					})
+					going = c.start("going", j, goes)
+					_, err := c.end("getting"), c.end("going")
+					kill()
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.unharmed()
+					for range 4 {
+						r.Clock.Advance(6 * time.Minute)
+						r.sweepFiles(t)
+					}
+					if left := r.filesLeft(t); len(left) != 0 {
+						t.Fatalf("taken back %t, got up to write %d, gone up to %d, dead after write %d: left %v", takenBack, i, j, dies, left)
+					}
+					plays++
+				}
+				if !died {
+					break
+				}
+			}
+			if !getting {
+				break
+			}
+		}
+		if plays < 100 {
+			t.Errorf("only %d interleavings", plays)
+		}
+		t.Logf("%d interleavings", plays)
+	}
+}
+
+// fileThatGoes is a file that nobody has got yet, and what deletes it: the settling of a ticket in which it was taken back, or the
+// purge of a chat.
+func (r *road) fileThatGoes(t testing.TB, takenBack bool) (ref vault.FileReference, goes func(context.Context) error) {
+	t.Helper()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	for _, host := range []string{"files.example.com", "ferry.zendesk.com"} {
+		r.web.serve(host, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "%PDF-1.7\n") })
+	}
+	r.allow(t, demo, "canonical", "files.example.com")
+	if takenBack {
+		for _, name := range []string{"attachment", "attachment-redacted"} {
+			body, err := os.ReadFile("../events/ingest/ok-zendesk-" + name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.mustPost(t, demo, "zendesk", []byte(strings.ReplaceAll(string(body), "41990000000304", "41990000000302")))
+		}
+		r.Clock.Advance(31 * 24 * time.Hour)
+		if _, err := r.settle.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		tickets := r.queues.takeSettling()
+		return r.queues.takeAttaching()[0], func(ctx context.Context) error { return r.settle.Settle(ctx, tickets[0]) }
+	}
+	r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, `{"url":"https://files.example.com/bill.pdf"}`))
+	r.settleAll(t)
+	r.Clock.Set(r.one(t, demo, r.id(t, demo, "canonical", "c", 1)).ExpiresAt.Add(-time.Minute))
+	return r.queues.takeAttaching()[0], func(ctx context.Context) error {
+		r.Clock.Advance(time.Minute)
+		rep, err := r.purge.Purge(ctx, purge.Request{})
+		if err == nil && len(rep.Failures) > 0 {
+			err = fmt.Errorf("%+v", rep)
+		}
+		return err
 	}
 }
