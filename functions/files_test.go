@@ -1267,3 +1267,320 @@ func (r *road) fileThatGoes(t testing.TB, takenBack bool) (ref vault.FileReferen
 		return err
 	}
 }
+
+// tellAnew tells of the file of withLabel's chat again, at a later time with another token.
+func tellAnew(chat string, at time.Time, address string) []byte {
+	return []byte(strings.NewReplacer(`"with-files"`, `"anew"`, "https://files.example.com/label.png?token=nightingaletoken", address).
+		Replace(string(withFiles(chat, at, label))))
+}
+
+// serveToken serves the file to whoever has a token, and answers others with a status.
+func (r *road) serveToken(token string, status int) {
+	r.web.serve("files.example.com", func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Query().Get("token") != token {
+			w.WriteHeader(status)
+			return
+		}
+		servesPNG(w, req)
+	})
+}
+
+// A newer telling of a file that is not there brings the address that opens it now: while it waits, and when it is missing for a
+// reason that may be over; in a chat that goes on and in one that has settled.
+func TestFileIsToldAnew(t *testing.T) {
+	const fresh = "https://files.example.com/label.png?token=fresh"
+	for _, settled := range []bool{false, true} {
+		for _, status := range []int{403, 404, 410, 500} {
+			for _, missing := range []bool{false, true} {
+				r := inMemory()
+				demo := r.account(t, admin.Request{Account: "demo"})
+				r.allow(t, demo, "canonical", "files.example.com")
+				r.serveToken("fresh", status)
+				r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+				if settled {
+					r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+					r.settleAll(t)
+				}
+				r.getFiles(t)
+				if missing {
+					for range waitsOfAttach {
+						r.Clock.Advance(25 * time.Hour)
+						r.sweepFiles(t)
+					}
+				}
+				id := r.id(t, demo, "canonical", "c", 1)
+				before := r.attachments(t, demo, id)[0]
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon, fresh)) // which is no newer
+				if refs := r.queues.takeAttaching(); len(refs) != 0 {
+					t.Errorf("settled %t, %d, missing %t: a telling of the same time: %v", settled, status, missing, refs)
+				}
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), fresh))
+				r.getFiles(t)
+				if got := r.attachments(t, demo, id)[0]; got.State != conversation.FileStored || got.ID != before.ID {
+					t.Errorf("settled %t, %d, missing %t: %+v after %+v", settled, status, missing, got, before)
+				}
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(2*time.Second), fresh+"er"))
+				if refs := r.queues.takeAttaching(); len(refs) != 0 {
+					t.Errorf("settled %t, %d, missing %t: what is stored is asked for: %v", settled, status, missing, refs)
+				}
+				r.Clock.Advance(time.Hour)
+				r.sweepFiles(t)
+				if left := r.filesLeft(t); len(left) != 2 {
+					t.Errorf("settled %t, %d, missing %t: left %v", settled, status, missing, left)
+				}
+			}
+		}
+	}
+}
+
+// waitsOfAttach is how often it is tried to get a file after the first time.
+const waitsOfAttach = 5
+
+// What the file itself is, no other address changes; and the same address waits for its turn.
+func TestFileThatIsToldAnewInVain(t *testing.T) {
+	for _, tc := range []struct {
+		name, address string
+		serves        http.HandlerFunc
+	}{
+		{"of a type that is not kept", "https://files.example.com/label.png?token=fresh", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }},
+		{"of the same address", "https://files.example.com/label.png?token=nightingaletoken", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.allow(t, demo, "canonical", "files.example.com")
+		r.web.serve("files.example.com", tc.serves)
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+		r.getFiles(t)
+		before := r.filesLeft(t)
+		r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), tc.address))
+		if refs := r.queues.takeAttaching(); len(refs) != 0 || !slices.Equal(before, r.filesLeft(t)) {
+			t.Errorf("%s: %v, left %v", tc.name, refs, r.filesLeft(t))
+		}
+	}
+}
+
+// A file that is told anew while somebody gets it is got once more when the claim is over, by whatever was told last, and nobody
+// writes an object beside somebody else.
+func TestFileIsToldAnewWhileItIsFetched(t *testing.T) {
+	other := []byte("\x89PNG\r\n\x1a\nanother")
+	for _, address := range []string{"https://files.example.com/label.png?token=fresh", "https://files.example.com/another.png"} {
+		for _, opens := range []bool{false, true} {
+			r := inMemory()
+			demo := r.account(t, admin.Request{Account: "demo"})
+			r.allow(t, demo, "canonical", "files.example.com")
+			asked := 0
+			r.web.serve("files.example.com", func(w http.ResponseWriter, req *http.Request) {
+				if asked++; asked == 1 {
+					r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), address))
+					if refs := r.queues.takeAttaching(); len(refs) != 0 {
+						t.Errorf("%s: somebody else is asked: %v", address, refs)
+					}
+					if opens {
+						servesPNG(w, req)
+						return
+					}
+					w.WriteHeader(410)
+					return
+				}
+				w.Header().Set("Content-Type", "image/png")
+				_, _ = w.Write(other)
+			})
+			r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+			r.getFiles(t)
+			id := r.id(t, demo, "canonical", "c", 1)
+			if got := r.attachments(t, demo, id)[0]; got.State != conversation.FileWaiting {
+				t.Errorf("%s, %t: %+v", address, opens, got)
+			}
+			r.Clock.Advance(4 * time.Minute)
+			if n := r.sweepFiles(t); n != 0 || asked != 1 {
+				t.Errorf("%s, %t: got during the claim", address, opens)
+			}
+			r.Clock.Advance(2 * time.Minute)
+			r.sweepFiles(t)
+			if res, body := r.file(t, demo, id, r.attachments(t, demo, id)[0].ID, ""); res.StatusCode != 200 || !bytes.Equal(body, other) || asked != 2 {
+				t.Errorf("%s, %t: %d, %d bytes, asked %d times", address, opens, res.StatusCode, len(body), asked)
+			}
+			r.Clock.Advance(time.Hour)
+			r.sweepFiles(t)
+			if left := r.filesLeft(t); len(left) != 2 {
+				t.Errorf("%s, %t: left %v", address, opens, left)
+			}
+		}
+	}
+}
+
+// What a sweep has sent the next does not send again, so a queue that is long does not become longer; a lost message costs an hour.
+func TestSweepSendsWhatIsDueOnce(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
+	r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+	r.queues.takeAttaching() // and lost
+	sweep := func() int {
+		swept, err := r.attach.Sweep(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return swept.Due
+	}
+	r.Clock.Advance(6 * time.Minute)
+	r.queues.refuseWith(errors.New("refused"))
+	if _, err := r.attach.Sweep(t.Context()); err == nil {
+		t.Error("no error of a queue that refuses")
+	}
+	r.queues.refuseWith(nil)
+	if n := sweep(); n != 1 {
+		t.Errorf("%d are sent after a queue refused", n)
+	}
+	r.Clock.Advance(59 * time.Minute)
+	if n := sweep(); n != 0 {
+		t.Errorf("%d are sent again", n)
+	}
+	r.queues.takeAttaching() // and lost once more
+	r.Clock.Advance(2 * time.Minute)
+	if n := sweep(); n != 1 {
+		t.Errorf("%d are sent after an hour", n)
+	}
+	r.getFiles(t)
+	id := r.id(t, demo, "canonical", "c", 1)
+	r.fileShown(t, demo, id, r.attachments(t, demo, id)[0].ID, "sent again")
+	if left := r.filesLeft(t); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// A row that does not open is given up at once, and says so in the log by the name of the file alone; what is told anew heals it.
+func TestFileWhoseRowIsDamaged(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
+	r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+	for _, item := range r.Items(t, r.Tables.Records) {
+		if strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
+			item["file"] = attr.B([]byte("x"))
+			r.Restore(t, r.Tables.Records, []attr.Item{item})
+		}
+	}
+	lines := logged(t, func() { r.getFiles(t) })
+	errs := slices.DeleteFunc(lines, func(l map[string]any) bool { return l["level"] != "ERROR" })
+	id := r.id(t, demo, "canonical", "c", 1)
+	got := r.attachments(t, demo, id)[0]
+	if len(errs) != 1 || errs[0]["file"] != got.ID || len(errs[0]) != 4 { // with time, level and message
+		t.Errorf("logged: %v", errs)
+	}
+	if got.State != conversation.FileMissing || got.Reason != conversation.Damaged || r.web.asked != 0 {
+		t.Errorf("%+v, asked %d times", got, r.web.asked)
+	}
+	if left := r.filesLeft(t); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+	r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), "https://files.example.com/label.png"))
+	r.getFiles(t)
+	r.fileShown(t, demo, id, got.ID, "told anew")
+}
+
+// Nothing is fetched for a conversation that nobody may read; where that is undone, it is fetched then.
+func TestFileOfAConversationThatNobodyMayRead(t *testing.T) {
+	for _, byHand := range []bool{false, true} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.allow(t, demo, "canonical", "files.example.com")
+		r.web.serve("files.example.com", servesPNG)
+		r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, label))
+		r.settleAll(t)
+		id := r.id(t, demo, "canonical", "c", 1)
+		if byHand {
+			if code := r.destroy(t, demo, id, nil); code != "" {
+				t.Fatal(code)
+			}
+		} else {
+			r.Clock.Set(r.one(t, demo, id).ExpiresAt.Time)
+		}
+		refs := r.queues.takeAttaching()
+		for range 2 {
+			if err := r.attach.Get(t.Context(), refs[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.web.asked != 0 {
+			t.Errorf("by hand %t: it is fetched", byHand)
+		}
+		if !byHand {
+			r.purgeAll(t)
+			if left := r.filesLeft(t); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+			continue
+		}
+		if code := r.restore(t, demo, id); code != "" {
+			t.Fatal(code)
+		}
+		r.Clock.Advance(25 * time.Hour)
+		r.sweepFiles(t)
+		r.fileShown(t, demo, id, r.attachments(t, demo, id)[0].ID, "undone")
+	}
+}
+
+// Of one delivery so many files are kept; of the others it is said that they were too many.
+func TestFilesThatAreTooMany(t *testing.T) {
+	of := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(`{"name":"%d.png","url":"https://files.example.com/%d.png"}`, i, i)
+		}
+		return strings.Join(all, ",")
+	}
+	entry := func(id string, n int) string {
+		return fmt.Sprintf(`{"id":%q,"time":%q,"author":{"role":"visitor"},"attachments":[%s]}`, id, stamp(noon), of(n))
+	}
+	event := func(id, entries string) string {
+		return fmt.Sprintf(`{"id":%q,"type":"conversation.message","time":%q,"kind":"chat","conversation":"c","entries":[%s]}`, id, stamp(noon), entries)
+	}
+	for name, told := range map[string]string{
+		"of one event":        event("a", entry("1", 100)+","+entry("2", 100)+","+entry("3", 3)),
+		"of several":          event("a", entry("1", 100)+","+entry("2", 100)) + "," + event("b", entry("3", 3)),
+		"of one that is last": event("a", entry("0", 1)) + "," + event("b", entry("1", 100)+","+entry("2", 100)+","+entry("3", 3)),
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.mustPost(t, demo, "canonical", []byte(`{"version":"1","events":[`+told+`]}`))
+		states := map[string]int{}
+		for _, e := range *r.one(t, demo, r.id(t, demo, "canonical", "c", 1)).Entries {
+			for _, a := range e.Attachments {
+				if (a.ID == "") != (a.Reason == conversation.TooMany) {
+					t.Errorf("%s: %+v", name, a)
+				}
+				states[string(a.State)+" "+string(a.Reason)]++
+			}
+		}
+		want := map[string]int{"waiting ": 200, "missing too_many": 3}
+		if name == "of one that is last" {
+			want = map[string]int{"waiting ": 1, "missing too_many": 203}
+		}
+		if diff := cmp.Diff(want, states); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+// An upload that is refused does not lie in staging until its day is over.
+func TestUploadOfAFileThatIsRefused(t *testing.T) {
+	for want, body := range map[conversation.FileReason][]byte{
+		conversation.TypeNotAllowed: []byte("<html>"), conversation.TooLarge: append(bytes.Clone(png), make([]byte, vault.MaxFile)...),
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		upload := strings.Repeat("a", 26)
+		r.staged.put("uploads/demo/"+upload, "image/png", body)
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, fmt.Sprintf(`{"upload":%q}`, upload)))
+		r.getFiles(t)
+		if got := r.attachments(t, demo, r.id(t, demo, "canonical", "c", 1))[0]; got.State != conversation.FileMissing || got.Reason != want {
+			t.Errorf("%+v", got)
+		}
+		if left := r.staged.bucket.Objects(); len(left) != 0 {
+			t.Errorf("%s: it is left in staging", want)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	if err != nil {
 		return d, err
 	}
-	files, err := s.files(ctx, r, "pk, sk, #state, due, attempts")
+	files, err := s.files(ctx, r, "pk, sk, #state, due, attempts, reason")
 	if err != nil {
 		return d, err
 	}

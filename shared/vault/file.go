@@ -49,7 +49,7 @@ type File struct {
 
 // claimed says whether somebody may be getting the file, and put its object yet.
 func (f File) claimed(now time.Time) bool {
-	return f.State == conversation.FileWaiting && f.Attempts > 0 && now.Before(f.Due) && !f.Due.After(now.Add(FileClaim))
+	return f.State == conversation.FileWaiting && f.Attempts > 0 && f.Reason == "" && now.Before(f.Due) && !f.Due.After(now.Add(FileClaim))
 }
 
 // FileContent is what is sealed of a file beside the file itself. Source, URL and Upload, which say from where it comes, are kept
@@ -320,10 +320,10 @@ func (s *Store) files(ctx context.Context, r Row, attributes string) (all []File
 // ErrFileTaken is returned where somebody else has the file, or it is gone.
 var ErrFileTaken = errors.New("vault: somebody else has the file")
 
-// ClaimFile counts an attempt to get a file, and keeps others from it until an instant.
+// ClaimFile counts an attempt to get a file, and keeps others from it until an instant. Why the last attempt failed is forgotten.
 func (ses *Session) ClaimFile(ctx context.Context, f File, until time.Time) (File, error) {
 	next := f
-	next.Attempts, next.Due = f.Attempts+1, until
+	next.Attempts, next.Reason, next.Due = f.Attempts+1, "", until
 	return next, ses.updateFile(ctx, f, next, nil)
 }
 
@@ -445,7 +445,7 @@ func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Tran
 	if len(t.Said.Redacted) == 0 || len(r.files) == 0 {
 		return nil
 	}
-	files, err := ses.store.files(ctx, r, "pk, sk, #state, due, attempts")
+	files, err := ses.store.files(ctx, r, "pk, sk, #state, due, attempts, reason")
 	if err != nil || len(files) == 0 {
 		return err
 	}
