@@ -33,6 +33,9 @@
 // Drift is a run of its own, which destroys nothing: for how long the first has been there that was to be destroyed, as a metric in
 // the log. It says so where purge does not run, or runs and destroys nothing.
 //
+// The due row of a file that somebody is getting outlives its conversation by some minutes: by it attach finds an object that was put
+// after the others were deleted. It names the file by HMACs.
+//
 // Writes: rows of keys; fences; a receipt for each act, before anything of it is deleted, and a copy of the receipt in the bucket
 // that nobody can empty; that an extract is not there any more. Deletes: items of records, objects under bodies/ and files/, extracts that
 // hold something of what went, and the wishes that are fulfilled.

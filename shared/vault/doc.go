@@ -48,6 +48,16 @@
 //
 //	state    waiting ──► stored      the object is there; the row does not have the address any more
 //	         waiting ──► missing     with a reason
+//	         missing ──► waiting     its sender tells of it anew
+//
+// A due row leads to every object that may be put: that of a claim stays until it is known whether the object stays.
+//
+//	attach                                    purge, or settle of what was taken back
+//	claim: due row, then the row              take the keys, or make the row missing
+//	put the object                            delete the object
+//	stored, if the row is still waiting       delete the row, and its due row unless it is one of a claim
+//	read both rows: gone? delete the object
+//	delete the due row                        dead before? the sweep deletes the object, then the due row
 //
 // # What a policy asks
 //
