@@ -24,11 +24,14 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/ingest"
 	"github.com/supportvault/supportvault/functions/purge"
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
@@ -1582,5 +1585,33 @@ func TestUploadOfAFileThatIsRefused(t *testing.T) {
 		if left := r.staged.bucket.Objects(); len(left) != 0 {
 			t.Errorf("%s: it is left in staging", want)
 		}
+	}
+}
+
+// sentFiles is a client of SQS that remembers what it was given.
+type sentFiles struct {
+	sent []sqstypes.SendMessageBatchRequestEntry
+}
+
+func (c *sentFiles) SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	return nil, errors.New("one by one")
+}
+
+func (c *sentFiles) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	c.sent = append(c.sent, in.Entries...)
+	return &sqs.SendMessageBatchOutput{}, nil
+}
+
+// A message of the attach queue says whose it is, so that one account's files do not delay another's.
+func TestFilesAreSentInTheGroupOfTheirAccount(t *testing.T) {
+	client := &sentFiles{}
+	ref := vault.FileReference{Account: "demo", Record: strings.Repeat("a", 32), Incarnation: 1, File: strings.Repeat("b", 26)}
+	other := ref
+	other.Account = "other"
+	if err := (ingest.Queues{Client: client}).Attach(t.Context(), []vault.FileReference{ref, other}); err != nil {
+		t.Fatal(err)
+	}
+	if len(client.sent) != 2 || *client.sent[0].MessageGroupId != "demo" || *client.sent[1].MessageGroupId != "other" {
+		t.Errorf("%d entries", len(client.sent))
 	}
 }

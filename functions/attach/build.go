@@ -85,7 +85,9 @@ type sqsQueue struct {
 func (q sqsQueue) Attach(ctx context.Context, files []vault.FileReference) error {
 	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(files))
 	for i, f := range files {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String())}
+		entries[i] = sqstypes.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String()), MessageGroupId: &f.Account, // whose share is to be fair
+		}
 	}
 	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 	if err != nil {

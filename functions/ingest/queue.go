@@ -160,7 +160,9 @@ type sqsClient interface {
 func (q Queues) Attach(ctx context.Context, files []vault.FileReference) error {
 	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(files))
 	for i, f := range files {
-		entries[i] = sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String())}
+		entries[i] = sqstypes.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(f.String()), MessageGroupId: &f.Account, // whose share is to be fair
+		}
 	}
 	out, err := q.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.Attaching, Entries: entries})
 	if err != nil {

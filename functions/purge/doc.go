@@ -9,8 +9,8 @@
 //  1. mark: everything up to the end of the last cohort that may be destroyed counts as destroyed from now on, so that a
 //     policy made longer never brings it back. What only a change of the policy hides waits until the change cannot be
 //     undone any more;
-//  2. key: each such cohort loses its key, one small write. Nothing of it opens any more;
-//  3. rest: its conversations lose their own keys, as do those of other days that a rule or a cadence ends; what is held stays.
+//  2. key: each such cohort loses its key, one small write. No record of it opens any more;
+//  3. rest: its conversations lose their own keys and those of their files, as do those of other days that a rule or a cadence ends; what is held stays.
 //     Then all that has lost its keys is listed and stated in receipts, one for each act and kind, and only then its items and
 //     objects go, and its places in the index. The row stays with the time up to which everything was known, so that late
 //     duplicates are recognised;
