@@ -24,15 +24,20 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/attach"
 	"github.com/supportvault/supportvault/functions/extract"
+	"github.com/supportvault/supportvault/functions/ingest"
+	"github.com/supportvault/supportvault/functions/purge"
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/guard"
+	"github.com/supportvault/supportvault/shared/sqsqueue"
 	"github.com/supportvault/supportvault/shared/vault"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
@@ -320,7 +325,7 @@ func TestFileIsFetchedSealedAndRead(t *testing.T) {
 			t.Errorf("%s, which is not for us: %d, %d bytes", part, res.StatusCode, len(body))
 		}
 	}
-	if got := r.audited(t, demo, "attachment.read"); len(got) != 1+6+8 || got[0] != "attachment.read "+id+"/"+file {
+	if got := r.audited(t, demo, "attachment.read"); len(got) != 1+6+3+8 || got[0] != "attachment.read "+id+"/"+file {
 		t.Errorf("audited: %v", got)
 	}
 	for name, path := range map[string][2]string{
@@ -405,9 +410,7 @@ func TestFileThatIsNotToBeHad(t *testing.T) {
 		final     bool
 	}{
 		{name: "of a host that nobody allowed", url: "https://evil.example/label.png", want: conversation.HostNotAllowed},
-		{name: "of an address instead of a name", url: "https://127.0.0.1/label.png", want: conversation.AddressNotAllowed, final: true},
-		{name: "of another port", url: "https://files.example.com:8443/label.png", want: conversation.AddressNotAllowed, final: true},
-		{name: "of a name that leads inside", err: guard.ErrAddress, want: conversation.AddressNotAllowed, final: true},
+		{name: "of a name that leads inside", err: guard.ErrAddress, want: conversation.AddressNotAllowed},
 		{name: "that does not come in time", err: context.DeadlineExceeded, want: conversation.Timeout},
 		{name: "of a host that does not answer", err: guard.ErrUnreachable, want: conversation.Unavailable},
 		{name: "of a host that is busy", serves: status(503), want: conversation.Unavailable},
@@ -855,6 +858,9 @@ func TestLargeFileIsReadInParts(t *testing.T) {
 	if res, body := r.file(t, demo, id, file, ""); res.StatusCode != 413 || !bytes.Contains(body, []byte("attachment_too_large")) || res.Headers["accept-ranges"] != "bytes" {
 		t.Errorf("whole: %d %s", res.StatusCode, body)
 	}
+	if got := r.audited(t, demo, "attachment.read"); len(got) != 1 {
+		t.Errorf("what says that it is there is audited as %v", got)
+	}
 	var read []byte
 	for len(read) < len(big) {
 		res, body := r.file(t, demo, id, file, fmt.Sprintf("bytes=%d-", len(read)))
@@ -998,8 +1004,9 @@ func TestExtractHasTheFiles(t *testing.T) {
 // The client of the deployed function, in front of a server of ours.
 func TestFileIsFetchedByTheGuard(t *testing.T) {
 	for address, want := range map[string]conversation.Attachment{
-		"93.184.216.34": {State: conversation.FileStored}, "127.0.0.1": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
-		"169.254.169.254": {State: conversation.FileMissing, Reason: conversation.AddressNotAllowed},
+		"93.184.216.34":   {State: conversation.FileStored},
+		"127.0.0.1":       {State: conversation.FileWaiting, Reason: conversation.AddressNotAllowed},
+		"169.254.169.254": {State: conversation.FileWaiting, Reason: conversation.AddressNotAllowed},
 	} {
 		t.Run(address, func(t *testing.T) {
 			asked := 0
@@ -1140,5 +1147,480 @@ func TestFileOfAChangedMessage(t *testing.T) {
 		if _, ends := item["ttl"]; ends && strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
 			t.Error("a file may be collected before its conversation")
 		}
+	}
+}
+
+// An address of another form than is fetched is not looked for, and what is said of the file says why it is not there.
+func TestFileOfAnAddressThatIsNeverFetched(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	for i, address := range []string{
+		"https://127.0.0.1/label.png", "https://files.example.com:8443/label.png", "https://iris:nightingale@files.example.com/label.png", "https://localhost/label.png",
+	} {
+		chat := fmt.Sprintf("c%d", i)
+		r.mustPost(t, demo, "canonical", withFiles(chat, noon, fmt.Sprintf(`{"name":"label.png","url":%q}`, address)))
+		want := []conversation.Attachment{{Name: "label.png", State: conversation.FileMissing, Reason: conversation.AddressNotAllowed}}
+		if diff := cmp.Diff(want, r.attachments(t, demo, r.id(t, demo, "canonical", chat, 1))); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", address, diff)
+		}
+	}
+	body, err := os.ReadFile("../events/ingest/ok-zendesk-attachment-note.json") // whose link is one of http
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.mustPost(t, demo, "zendesk", body)
+	_, v := r.oneOf(t, demo, "tickets", r.listOf(t, demo, "tickets", "").Tickets[0].ID)
+	want := []conversation.Attachment{{Name: "passport.png", Type: "image/png", State: conversation.FileMissing, Reason: conversation.AddressNotAllowed}}
+	if diff := cmp.Diff(want, (*v.Entries)[0].Attachments); diff != "" {
+		t.Errorf("of http (-want +got)\n%s", diff)
+	}
+	if left := r.filesLeft(t); len(left) != 0 || len(r.queues.takeAttaching()) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	r.change(t, demo, `"store":{"attachment":false}`)
+	if got := r.attachments(t, demo, r.id(t, demo, "canonical", "c0", 1))[0]; got != (conversation.Attachment{Name: "label.png"}) {
+		t.Errorf("of an account that stores none: %+v", got)
+	}
+}
+
+// However the destruction of a conversation, or the settling that deletes what was taken back, meets whoever gets its file, and
+// wherever that one dies: nothing is left once it was swept.
+func TestFileIsNeverLeftBehind(t *testing.T) {
+	for _, takenBack := range []bool{false, true} {
+		plays := 0
+		for i := 1; ; i++ {
+			getting := true
+			for dies := i; getting; dies++ {
+				going, died := true, false
+				for j := 1; going; j++ {
+					r := inMemory()
+					ref, goes := r.fileThatGoes(t, takenBack)
+					ctx, kill := context.WithCancel(context.Background())
+					made := 0
+					r.After.Set(func(ctx context.Context, req vaulttest.Request) error {
+						if actorOf(ctx) == "getting" && req.Writes() {
+							if made++; made == dies {
+								died = true
+								kill()
+							}
+						}
+						return nil
+					})
+					c := r.conduct(t, writes)
+					getting = c.start("getting", i, func(as context.Context) error {
+						return r.attach.Get(context.WithValue(ctx, actor{}, actorOf(as)), ref)
+					})
+					going = c.start("going", j, goes)
+					_, err := c.end("getting"), c.end("going")
+					kill()
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.unharmed()
+					for range 4 {
+						r.Clock.Advance(6 * time.Minute)
+						r.sweepFiles(t)
+					}
+					if left := r.filesLeft(t); len(left) != 0 {
+						t.Fatalf("taken back %t, got up to write %d, gone up to %d, dead after write %d: left %v", takenBack, i, j, dies, left)
+					}
+					plays++
+				}
+				if !died {
+					break
+				}
+			}
+			if !getting {
+				break
+			}
+		}
+		if plays < 100 {
+			t.Errorf("only %d interleavings", plays)
+		}
+		t.Logf("%d interleavings", plays)
+	}
+}
+
+// fileThatGoes is a file that nobody has got yet, and what deletes it: the settling of a ticket in which it was taken back, or the
+// purge of a chat.
+func (r *road) fileThatGoes(t testing.TB, takenBack bool) (ref vault.FileReference, goes func(context.Context) error) {
+	t.Helper()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	for _, host := range []string{"files.example.com", "ferry.zendesk.com"} {
+		r.web.serve(host, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "%PDF-1.7\n") })
+	}
+	r.allow(t, demo, "canonical", "files.example.com")
+	if takenBack {
+		for _, name := range []string{"attachment", "attachment-redacted"} {
+			body, err := os.ReadFile("../events/ingest/ok-zendesk-" + name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.mustPost(t, demo, "zendesk", []byte(strings.ReplaceAll(string(body), "41990000000304", "41990000000302")))
+		}
+		r.Clock.Advance(31 * 24 * time.Hour)
+		if _, err := r.settle.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		tickets := r.queues.takeSettling()
+		return r.queues.takeAttaching()[0], func(ctx context.Context) error { return r.settle.Settle(ctx, tickets[0]) }
+	}
+	r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, `{"url":"https://files.example.com/bill.pdf"}`))
+	r.settleAll(t)
+	r.Clock.Set(r.one(t, demo, r.id(t, demo, "canonical", "c", 1)).ExpiresAt.Add(-time.Minute))
+	return r.queues.takeAttaching()[0], func(ctx context.Context) error {
+		r.Clock.Advance(time.Minute)
+		rep, err := r.purge.Purge(ctx, purge.Request{})
+		if err == nil && len(rep.Failures) > 0 {
+			err = fmt.Errorf("%+v", rep)
+		}
+		return err
+	}
+}
+
+// tellAnew tells of the file of withLabel's chat again, at a later time with another token.
+func tellAnew(chat string, at time.Time, address string) []byte {
+	return []byte(strings.NewReplacer(`"with-files"`, `"anew"`, "https://files.example.com/label.png?token=nightingaletoken", address).
+		Replace(string(withFiles(chat, at, label))))
+}
+
+// serveToken serves the file to whoever has a token, and answers others with a status.
+func (r *road) serveToken(token string, status int) {
+	r.web.serve("files.example.com", func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Query().Get("token") != token {
+			w.WriteHeader(status)
+			return
+		}
+		servesPNG(w, req)
+	})
+}
+
+// A newer telling of a file that is not there brings the address that opens it now: while it waits, and when it is missing for a
+// reason that may be over; in a chat that goes on and in one that has settled.
+func TestFileIsToldAnew(t *testing.T) {
+	const fresh = "https://files.example.com/label.png?token=fresh"
+	for _, settled := range []bool{false, true} {
+		for _, status := range []int{403, 404, 410, 500} {
+			for _, missing := range []bool{false, true} {
+				r := inMemory()
+				demo := r.account(t, admin.Request{Account: "demo"})
+				r.allow(t, demo, "canonical", "files.example.com")
+				r.serveToken("fresh", status)
+				r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+				if settled {
+					r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+					r.settleAll(t)
+				}
+				r.getFiles(t)
+				if missing {
+					for range waitsOfAttach {
+						r.Clock.Advance(25 * time.Hour)
+						r.sweepFiles(t)
+					}
+				}
+				id := r.id(t, demo, "canonical", "c", 1)
+				before := r.attachments(t, demo, id)[0]
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon, fresh)) // which is no newer
+				if refs := r.queues.takeAttaching(); len(refs) != 0 {
+					t.Errorf("settled %t, %d, missing %t: a telling of the same time: %v", settled, status, missing, refs)
+				}
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), fresh))
+				r.getFiles(t)
+				if got := r.attachments(t, demo, id)[0]; got.State != conversation.FileStored || got.ID != before.ID {
+					t.Errorf("settled %t, %d, missing %t: %+v after %+v", settled, status, missing, got, before)
+				}
+				r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(2*time.Second), fresh+"er"))
+				if refs := r.queues.takeAttaching(); len(refs) != 0 {
+					t.Errorf("settled %t, %d, missing %t: what is stored is asked for: %v", settled, status, missing, refs)
+				}
+				r.Clock.Advance(time.Hour)
+				r.sweepFiles(t)
+				if left := r.filesLeft(t); len(left) != 2 {
+					t.Errorf("settled %t, %d, missing %t: left %v", settled, status, missing, left)
+				}
+			}
+		}
+	}
+}
+
+// waitsOfAttach is how often it is tried to get a file after the first time.
+const waitsOfAttach = 5
+
+// What the file itself is, no other address changes; and the same address waits for its turn.
+func TestFileThatIsToldAnewInVain(t *testing.T) {
+	for _, tc := range []struct {
+		name, address string
+		serves        http.HandlerFunc
+	}{
+		{"of a type that is not kept", "https://files.example.com/label.png?token=fresh", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }},
+		{"of the same address", "https://files.example.com/label.png?token=nightingaletoken", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.allow(t, demo, "canonical", "files.example.com")
+		r.web.serve("files.example.com", tc.serves)
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+		r.getFiles(t)
+		before := r.filesLeft(t)
+		r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), tc.address))
+		if refs := r.queues.takeAttaching(); len(refs) != 0 || !slices.Equal(before, r.filesLeft(t)) {
+			t.Errorf("%s: %v, left %v", tc.name, refs, r.filesLeft(t))
+		}
+	}
+}
+
+// A file that is told anew while somebody gets it is got once more when the claim is over, by whatever was told last, and nobody
+// writes an object beside somebody else.
+func TestFileIsToldAnewWhileItIsFetched(t *testing.T) {
+	other := []byte("\x89PNG\r\n\x1a\nanother")
+	for _, address := range []string{"https://files.example.com/label.png?token=fresh", "https://files.example.com/another.png"} {
+		for _, opens := range []bool{false, true} {
+			r := inMemory()
+			demo := r.account(t, admin.Request{Account: "demo"})
+			r.allow(t, demo, "canonical", "files.example.com")
+			asked := 0
+			r.web.serve("files.example.com", func(w http.ResponseWriter, req *http.Request) {
+				if asked++; asked == 1 {
+					r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), address))
+					if refs := r.queues.takeAttaching(); len(refs) != 0 {
+						t.Errorf("%s: somebody else is asked: %v", address, refs)
+					}
+					if opens {
+						servesPNG(w, req)
+						return
+					}
+					w.WriteHeader(410)
+					return
+				}
+				w.Header().Set("Content-Type", "image/png")
+				_, _ = w.Write(other)
+			})
+			r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+			r.getFiles(t)
+			id := r.id(t, demo, "canonical", "c", 1)
+			if got := r.attachments(t, demo, id)[0]; got.State != conversation.FileWaiting {
+				t.Errorf("%s, %t: %+v", address, opens, got)
+			}
+			r.Clock.Advance(4 * time.Minute)
+			if n := r.sweepFiles(t); n != 0 || asked != 1 {
+				t.Errorf("%s, %t: got during the claim", address, opens)
+			}
+			r.Clock.Advance(2 * time.Minute)
+			r.sweepFiles(t)
+			if res, body := r.file(t, demo, id, r.attachments(t, demo, id)[0].ID, ""); res.StatusCode != 200 || !bytes.Equal(body, other) || asked != 2 {
+				t.Errorf("%s, %t: %d, %d bytes, asked %d times", address, opens, res.StatusCode, len(body), asked)
+			}
+			r.Clock.Advance(time.Hour)
+			r.sweepFiles(t)
+			if left := r.filesLeft(t); len(left) != 2 {
+				t.Errorf("%s, %t: left %v", address, opens, left)
+			}
+		}
+	}
+}
+
+// What a sweep has sent the next does not send again, so a queue that is long does not become longer; a lost message costs an hour.
+func TestSweepSendsWhatIsDueOnce(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
+	r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+	r.queues.takeAttaching() // and lost
+	sweep := func() int {
+		swept, err := r.attach.Sweep(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return swept.Due
+	}
+	r.Clock.Advance(6 * time.Minute)
+	r.queues.refuseWith(errors.New("refused"))
+	if _, err := r.attach.Sweep(t.Context()); err == nil {
+		t.Error("no error of a queue that refuses")
+	}
+	r.queues.refuseWith(nil)
+	if n := sweep(); n != 1 {
+		t.Errorf("%d are sent after a queue refused", n)
+	}
+	r.Clock.Advance(59 * time.Minute)
+	if n := sweep(); n != 0 {
+		t.Errorf("%d are sent again", n)
+	}
+	r.queues.takeAttaching() // and lost once more
+	r.Clock.Advance(2 * time.Minute)
+	if n := sweep(); n != 1 {
+		t.Errorf("%d are sent after an hour", n)
+	}
+	r.getFiles(t)
+	id := r.id(t, demo, "canonical", "c", 1)
+	r.fileShown(t, demo, id, r.attachments(t, demo, id)[0].ID, "sent again")
+	if left := r.filesLeft(t); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// A row that does not open is given up at once, and says so in the log by the name of the file alone; what is told anew heals it.
+func TestFileWhoseRowIsDamaged(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, demo, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
+	r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+	for _, item := range r.Items(t, r.Tables.Records) {
+		if strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
+			item["file"] = attr.B([]byte("x"))
+			r.Restore(t, r.Tables.Records, []attr.Item{item})
+		}
+	}
+	lines := logged(t, func() { r.getFiles(t) })
+	errs := slices.DeleteFunc(lines, func(l map[string]any) bool { return l["level"] != "ERROR" })
+	id := r.id(t, demo, "canonical", "c", 1)
+	got := r.attachments(t, demo, id)[0]
+	if len(errs) != 1 || errs[0]["file"] != got.ID || len(errs[0]) != 4 { // with time, level and message
+		t.Errorf("logged: %v", errs)
+	}
+	if got.State != conversation.FileMissing || got.Reason != conversation.Damaged || r.web.asked != 0 {
+		t.Errorf("%+v, asked %d times", got, r.web.asked)
+	}
+	if left := r.filesLeft(t); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+	r.mustPost(t, demo, "canonical", tellAnew("c", noon.Add(time.Second), "https://files.example.com/label.png"))
+	r.getFiles(t)
+	r.fileShown(t, demo, id, got.ID, "told anew")
+}
+
+// Nothing is fetched for a conversation that nobody may read; where that is undone, it is fetched then.
+func TestFileOfAConversationThatNobodyMayRead(t *testing.T) {
+	for _, byHand := range []bool{false, true} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.allow(t, demo, "canonical", "files.example.com")
+		r.web.serve("files.example.com", servesPNG)
+		r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, label))
+		r.settleAll(t)
+		id := r.id(t, demo, "canonical", "c", 1)
+		if byHand {
+			if code := r.destroy(t, demo, id, nil); code != "" {
+				t.Fatal(code)
+			}
+		} else {
+			r.Clock.Set(r.one(t, demo, id).ExpiresAt.Time)
+		}
+		refs := r.queues.takeAttaching()
+		for range 2 {
+			if err := r.attach.Get(t.Context(), refs[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.web.asked != 0 {
+			t.Errorf("by hand %t: it is fetched", byHand)
+		}
+		if !byHand {
+			r.purgeAll(t)
+			if left := r.filesLeft(t); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+			continue
+		}
+		if code := r.restore(t, demo, id); code != "" {
+			t.Fatal(code)
+		}
+		r.Clock.Advance(25 * time.Hour)
+		r.sweepFiles(t)
+		r.fileShown(t, demo, id, r.attachments(t, demo, id)[0].ID, "undone")
+	}
+}
+
+// Of one delivery so many files are kept; of the others it is said that they were too many.
+func TestFilesThatAreTooMany(t *testing.T) {
+	of := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(`{"name":"%d.png","url":"https://files.example.com/%d.png"}`, i, i)
+		}
+		return strings.Join(all, ",")
+	}
+	entry := func(id string, n int) string {
+		return fmt.Sprintf(`{"id":%q,"time":%q,"author":{"role":"visitor"},"attachments":[%s]}`, id, stamp(noon), of(n))
+	}
+	event := func(id, entries string) string {
+		return fmt.Sprintf(`{"id":%q,"type":"conversation.message","time":%q,"kind":"chat","conversation":"c","entries":[%s]}`, id, stamp(noon), entries)
+	}
+	for name, told := range map[string]string{
+		"of one event":        event("a", entry("1", 100)+","+entry("2", 100)+","+entry("3", 3)),
+		"of several":          event("a", entry("1", 100)+","+entry("2", 100)) + "," + event("b", entry("3", 3)),
+		"of one that is last": event("a", entry("0", 1)) + "," + event("b", entry("1", 100)+","+entry("2", 100)+","+entry("3", 3)),
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.mustPost(t, demo, "canonical", []byte(`{"version":"1","events":[`+told+`]}`))
+		states := map[string]int{}
+		for _, e := range *r.one(t, demo, r.id(t, demo, "canonical", "c", 1)).Entries {
+			for _, a := range e.Attachments {
+				if (a.ID == "") != (a.Reason == conversation.TooMany) {
+					t.Errorf("%s: %+v", name, a)
+				}
+				states[string(a.State)+" "+string(a.Reason)]++
+			}
+		}
+		want := map[string]int{"waiting ": 200, "missing too_many": 3}
+		if name == "of one that is last" {
+			want = map[string]int{"waiting ": 1, "missing too_many": 203}
+		}
+		if diff := cmp.Diff(want, states); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+// An upload that is refused does not lie in staging until its day is over.
+func TestUploadOfAFileThatIsRefused(t *testing.T) {
+	for want, body := range map[conversation.FileReason][]byte{
+		conversation.TypeNotAllowed: []byte("<html>"), conversation.TooLarge: append(bytes.Clone(png), make([]byte, vault.MaxFile)...),
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		upload := strings.Repeat("a", 26)
+		r.staged.put("uploads/demo/"+upload, "image/png", body)
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, fmt.Sprintf(`{"upload":%q}`, upload)))
+		r.getFiles(t)
+		if got := r.attachments(t, demo, r.id(t, demo, "canonical", "c", 1))[0]; got.State != conversation.FileMissing || got.Reason != want {
+			t.Errorf("%+v", got)
+		}
+		if left := r.staged.bucket.Objects(); len(left) != 0 {
+			t.Errorf("%s: it is left in staging", want)
+		}
+	}
+}
+
+// sentFiles is a client of SQS that remembers what it was given.
+type sentFiles struct {
+	sent []sqstypes.SendMessageBatchRequestEntry
+}
+
+func (c *sentFiles) SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	return nil, errors.New("one by one")
+}
+
+func (c *sentFiles) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	c.sent = append(c.sent, in.Entries...)
+	return &sqs.SendMessageBatchOutput{}, nil
+}
+
+// A message of the attach queue says whose it is, so that one account's files do not delay another's.
+func TestFilesAreSentInTheGroupOfTheirAccount(t *testing.T) {
+	client := &sentFiles{}
+	queues := ingest.Queues{Attaching: sqsqueue.Queue{Client: client}}
+	for _, account := range []string{"demo", "other"} {
+		ref := vault.FileReference{Account: account, Record: strings.Repeat("a", 32), Incarnation: 1, File: strings.Repeat("b", 26)}
+		if err := queues.Attach(t.Context(), []vault.FileReference{ref}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(client.sent) != 2 || *client.sent[0].MessageGroupId != "demo" || *client.sent[1].MessageGroupId != "other" {
+		t.Errorf("%d entries", len(client.sent))
 	}
 }

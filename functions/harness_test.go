@@ -441,13 +441,13 @@ func (r *road) conduct(t testing.TB, counts func(vaulttest.Request) bool) *condu
 		p := c.parts[actorOf(ctx)]
 		c.mu.Unlock()
 		if p == nil || !counts(req) {
-			return nil
+			return ctx.Err() // whoever is dead asks for nothing
 		}
 		if p.made++; p.made == p.at {
 			p.reached <- struct{}{}
 			<-p.resume
 		}
-		return nil
+		return ctx.Err()
 	})
 	t.Cleanup(func() { r.Fault.Set(nil) })
 	return c

@@ -26,7 +26,7 @@ func (v *vault) addAttach(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 			v.mayOnTable(v.control, "dynamodb:BatchGetItem"),
 			v.mayOnRows(v.control, []string{accountsRows}, "dynamodb:Query"),
 			v.mayOnTable(v.keys, "dynamodb:GetItem", "dynamodb:BatchGetItem"),
-			v.mayOnTable(v.records, "dynamodb:GetItem", "dynamodb:DeleteItem"),
+			v.mayOnOtherRows(v.records, []string{factRows, visitRows, subjectRows}, "dynamodb:GetItem", "dynamodb:DeleteItem"),
 			v.mayOnRows(v.records, []string{dueRows}, "dynamodb:Query", "dynamodb:PutItem"),
 			only(v.mayOnTable(v.records, "dynamodb:UpdateItem"), "state", "attempts", "due", "reason", "file", "fileBytes"),
 			v.wraps("kms:Decrypt"),

@@ -40,8 +40,10 @@ const (
 	linkRows    = "*#link#*"
 	noticeRows  = "*#notice#*" // what administrators are to be told
 
-	factRows = "*#fact#*"
-	dueRows  = "*#due#" // files that are to be fetched
+	factRows    = "*#fact#*"
+	visitRows   = "*#visit#*"
+	subjectRows = "*#subject#*" // who is in which conversation
+	dueRows     = "*#due#"      // files that are to be fetched
 
 	accountsRows = "#accounts" // the list of accounts
 

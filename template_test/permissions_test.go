@@ -45,6 +45,7 @@ const (
 	byHand       = "whose hand is on a conversation"
 	facts        = "rows of facts"
 	dueFiles     = "rows of files that are due"
+	ofChats      = "rows other than those of facts, visits and subjects"
 	accounts     = "the list of accounts"
 	howFar       = "how far a file is"
 	healths      = "rows of the health of sources"
@@ -82,6 +83,7 @@ var conditions = map[string]string{
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","generation","hand","handUntil"]},"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#conversation#*"]},"Null":{"dynamodb:Attributes":"false","dynamodb:LeadingKeys":"false"}}`:   byHand,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#fact#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                 facts,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*#due#"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                   dueFiles,
+	`{"ForAllValues:StringNotLike":{"dynamodb:LeadingKeys":["*#fact#*","*#visit#*","*#subject#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                    ofChats,
 	`{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["#accounts"]},"Null":{"dynamodb:LeadingKeys":"false"}}`:                                                                                                                                                accounts,
 	`{"ForAllValues:StringEquals":{"dynamodb:Attributes":["pk","sk","state","attempts","due","reason","file","fileBytes"]},"Null":{"dynamodb:Attributes":"false"}}`:                                                                                             howFar,
 	`{"StringEquals":{"ses:FromAddress":"transcripts@vault.example"}}`:                                                                                                                                                                                          asSender,
@@ -151,7 +153,7 @@ var granted = map[string][]grant{
 		{on: "control", actions: "dynamodb:BatchGetItem"},
 		{on: "control", actions: "dynamodb:Query", when: accounts},
 		{on: "keys", actions: readItems},
-		{on: "records", actions: "dynamodb:GetItem dynamodb:DeleteItem"},
+		{on: "records", actions: "dynamodb:GetItem dynamodb:DeleteItem", when: ofChats},
 		{on: "records", actions: "dynamodb:Query dynamodb:PutItem", when: dueFiles},
 		{on: "records", actions: "dynamodb:UpdateItem", when: howFar},
 		{on: "wrap", actions: "kms:Decrypt", when: forAccount},

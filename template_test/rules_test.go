@@ -151,7 +151,7 @@ var rules = []rule{
 	func(function string, p permission) string {
 		updates := p.Action == "dynamodb:UpdateItem" && p.When == howFar
 		puts := p.Action == "dynamodb:PutItem" && p.When == dueFiles
-		harmless := slices.Contains([]string{"dynamodb:GetItem", "dynamodb:DeleteItem"}, p.Action) || p.Action == "dynamodb:Query" && p.When == dueFiles
+		harmless := slices.Contains([]string{"dynamodb:GetItem", "dynamodb:DeleteItem"}, p.Action) && p.When == ofChats || p.Action == "dynamodb:Query" && p.When == dueFiles
 		if function == "attach" && p.On == "records" && !updates && !puts && !harmless {
 			return "attach speaks to strangers: it writes of records how far a file is, and lists what is due"
 		}
@@ -243,6 +243,7 @@ func TestRulesRefuseTooMuch(t *testing.T) {
 		{"refuses attach an update of what is sealed of a record", "attach", `{"Action": "dynamodb:UpdateItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
 		{"refuses attach to put records", "attach", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
 		{"refuses attach to write records in a batch", "attach", `{"Action": "dynamodb:BatchWriteItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
+		{"refuses attach to delete facts", "attach", `{"Action": "dynamodb:DeleteItem", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
 		{"refuses attach the events of conversations", "attach", `{"Action": "dynamodb:Query", "Resource": ` + arn("Records1") + `}`, "how far a file is"},
 		{"refuses report to list extracts", "report", `{"Action": "s3:ListBucket", "Resource": ` + arn("Exports1") + `}`, "reached by no other function"},
 		{"refuses admin to put a receipt", "admin", `{"Action": "dynamodb:PutItem", "Resource": ` + arn("Control1") + `, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#receipt#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}}}`, "rows of other functions"},

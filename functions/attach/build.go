@@ -82,5 +82,5 @@ func (b staging) Link(ctx context.Context, key, contentType string, size int64, 
 type attachQueue struct{ sqsqueue.Queue }
 
 func (q attachQueue) Attach(ctx context.Context, files []vault.FileReference) error {
-	return q.SendAll(ctx, sqsqueue.Texts(files))
+	return q.SendFor(ctx, files[0].Account, sqsqueue.Texts(files))
 }

@@ -20,17 +20,15 @@ import (
 const (
 	// fetchTimeout is how long a file has to come.
 	fetchTimeout = 30 * time.Second
-	// claimed is for how long whoever gets a file keeps others from it: longer than an invocation can take.
-	claimed = 5 * time.Minute
+	// unread is after how long somebody looks again at a file of a conversation that nobody may read.
+	unread = 24 * time.Hour
 )
 
 // waits are how long after each attempt the next is made.
 var waits = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
 // final are the reasons that no other attempt changes.
-var final = []conversation.FileReason{
-	conversation.TooLarge, conversation.TypeNotAllowed, conversation.Gone, conversation.AddressNotAllowed, conversation.NotStored,
-}
+var final = []conversation.FileReason{conversation.TooLarge, conversation.TypeNotAllowed, conversation.Gone, conversation.NotStored}
 
 // Get gets one file, if it is its turn.
 func (h *Handler) Get(ctx context.Context, ref vault.FileReference) error {
@@ -55,13 +53,20 @@ func (h *Handler) Get(ctx context.Context, ref vault.FileReference) error {
 	if !ok || row.State == vault.Destroyed {
 		return h.Store.DropFile(ctx, f)
 	}
-	content, err := ses.OpenFile(row, f)
-	if err != nil {
+	if hidden, err := ses.Hidden(ctx, row); err != nil {
 		return err
+	} else if hidden { // which may be undone
+		return unlessTaken(ses.PostponeFile(ctx, f, f.Reason, h.Store.Now().Add(unread)))
 	}
-	if f, err = ses.ClaimFile(ctx, f, h.Store.Now().Add(claimed)); errors.Is(err, vault.ErrFileTaken) {
-		return nil
-	} else if err != nil {
+	if f, err = ses.ClaimFile(ctx, f, h.Store.Now().Add(vault.FileClaim)); err != nil {
+		return unlessTaken(err)
+	}
+	content, err := ses.OpenFile(row, f)
+	if errors.Is(err, vault.ErrDamaged) || errors.Is(err, vault.ErrUnreadable) {
+		slog.ErrorContext(ctx, "what is known of a file does not open", slog.String("file", ref.File))
+		return unlessTaken(ses.GiveUpFile(ctx, f, conversation.Damaged))
+	}
+	if err != nil {
 		return err
 	}
 	g := getting{Handler: h, ses: ses, row: row, file: f, content: content}
@@ -73,6 +78,14 @@ func (h *Handler) Get(ctx context.Context, ref vault.FileReference) error {
 		return g.keep(ctx, got)
 	}
 	return g.fail(ctx, why)
+}
+
+// unlessTaken is what went wrong, but that somebody else has the file, or it is gone.
+func unlessTaken(err error) error {
+	if errors.Is(err, vault.ErrFileTaken) {
+		return nil
+	}
+	return err
 }
 
 // getting is one attempt to get a file.
@@ -199,38 +212,41 @@ func (g getting) seal(body io.Reader, said string) (_ got, why conversation.File
 }
 
 // keep writes the object, then that it is there. A conversation that was destroyed meanwhile takes it along: its key went before its
-// objects were deleted, so whoever still sees the key has put the object before. So does an entry that was taken back.
+// objects were deleted, so whoever still sees the key has put the object before. So does an entry that was taken back, and a file
+// of which something else was told. Only then the due row of the claim goes, which leads to the object until that.
 func (g getting) keep(ctx context.Context, f got) error {
 	object := vault.FileObject(g.file.Reference)
 	if err := g.Store.Objects.Put(ctx, object, f.object); err != nil {
 		return err
 	}
 	content := vault.FileContent{Name: g.content.Name, Type: f.kind, Bytes: int64(f.size)}
-	err := g.ses.EndFile(ctx, g.row, g.file, conversation.FileStored, "", content)
-	if err != nil && !errors.Is(err, vault.ErrFileTaken) {
+	if err := unlessTaken(g.ses.EndFile(ctx, g.row, g.file, conversation.FileStored, "", content)); err != nil {
 		return err
 	}
 	now, ok, err := g.ses.Row(ctx, g.row.ID, g.row.Incarnation)
 	if err != nil {
 		return err
 	}
-	_, wanted, err := g.Store.File(ctx, g.file.Reference)
+	file, there, err := g.Store.File(ctx, g.file.Reference)
 	if err != nil {
 		return err
 	}
-	if !ok || now.State == vault.Destroyed || !wanted {
-		return g.Store.Objects.Delete(ctx, object)
+	if !ok || now.State == vault.Destroyed || !there || file.State != conversation.FileStored {
+		if err := g.Store.Objects.Delete(ctx, object); err != nil {
+			return err
+		}
+		return g.Store.FileDone(ctx, g.file)
+	}
+	if err := g.Store.FileDone(ctx, g.file); err != nil {
+		return err
 	}
 	slog.InfoContext(ctx, "stored", slog.String("file", g.file.Reference.File), slog.Int("attempts", g.file.Attempts))
-	if g.content.Upload == "" {
-		return nil
-	}
-	return g.Uploads.Delete(ctx, uploadKey(g.ses.Account, g.content.Upload))
+	return g.forgetUpload(ctx)
 }
 
 // fail says why the file is not there, and when it is tried again.
 func (g getting) fail(ctx context.Context, why conversation.FileReason) (err error) {
-	missing := slices.Contains(final, why) || g.file.Attempts > len(waits)
+	missing := g.final(why) || g.file.Attempts > len(waits)
 	if missing {
 		err = g.ses.EndFile(ctx, g.row, g.file, conversation.FileMissing, why, g.content)
 	} else {
@@ -238,8 +254,25 @@ func (g getting) fail(ctx context.Context, why conversation.FileReason) (err err
 	}
 	slog.InfoContext(ctx, "not stored", slog.String("file", g.file.Reference.File), slog.Int("attempts", g.file.Attempts),
 		slog.String("reason", string(why)), slog.Bool("missing", missing))
-	if errors.Is(err, vault.ErrFileTaken) {
-		return nil // it is gone
+	if err != nil || !missing {
+		return unlessTaken(err)
 	}
-	return err
+	return g.forgetUpload(ctx)
+}
+
+// final says whether no other attempt changes why the file is not there. Where a name leads is another matter the next time.
+func (g getting) final(why conversation.FileReason) bool {
+	if why == conversation.AddressNotAllowed {
+		_, err := guard.Parse(g.content.URL)
+		return err != nil
+	}
+	return slices.Contains(final, why)
+}
+
+// forgetUpload deletes the upload that the file was, if it was one.
+func (g getting) forgetUpload(ctx context.Context) error {
+	if g.content.Upload == "" {
+		return nil
+	}
+	return g.Uploads.Delete(ctx, uploadKey(g.ses.Account, g.content.Upload))
 }

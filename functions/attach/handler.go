@@ -71,19 +71,31 @@ func (h *Handler) Batch(ctx context.Context, batch events.SQSEvent) (events.SQSE
 func (h *Handler) Sweep(ctx context.Context) (vault.Swept, error) { return h.Store.Sweep(ctx, h.sweep) }
 
 func (h *Handler) sweep(ctx context.Context, account string) (n int, err error) {
-	var due []vault.FileReference
-	err = h.Store.DueFiles(ctx, account, func(ref vault.FileReference) (bool, error) {
-		due = append(due, ref)
-		return len(due) < mostDue, nil
+	var due []vault.DueFile
+	seen := 0
+	err = h.Store.DueFiles(ctx, account, func(d vault.DueFile) (bool, error) {
+		if seen++; !d.Sent {
+			due = append(due, d)
+		}
+		return seen < MostDue, nil
 	})
 	for some := range slices.Chunk(due, 10) {
-		if sent := h.Queue.Attach(ctx, some); sent != nil {
+		refs := make([]vault.FileReference, len(some))
+		for i, d := range some {
+			refs[i] = d.FileReference
+		}
+		if sent := h.Queue.Attach(ctx, refs); sent != nil {
 			return n, errors.Join(err, sent)
 		}
 		n += len(some)
+		for _, d := range some {
+			if noted := h.Store.SentFile(ctx, d); noted != nil {
+				return n, errors.Join(err, noted)
+			}
+		}
 	}
 	return n, err
 }
 
-// mostDue is how many files of an account a sweep looks at: the others have their turn in the next.
-const mostDue = 1000
+// MostDue is how many files of an account sweeps have in the queue: the others have their turn as those are got.
+const MostDue = 1000

@@ -148,7 +148,7 @@ type Queues struct {
 
 // Attach sends to the attach queue.
 func (q Queues) Attach(ctx context.Context, files []vault.FileReference) error {
-	return q.Attaching.SendAll(ctx, sqsqueue.Texts(files))
+	return q.Attaching.SendFor(ctx, files[0].Account, sqsqueue.Texts(files))
 }
 
 // waitDelay is after how long a refused event is tried again. If the tables refuse it then too, it comes again after the

@@ -9,10 +9,11 @@
 //  1. mark: everything up to the end of the last cohort that may be destroyed counts as destroyed from now on, so that a
 //     policy made longer never brings it back. What only a change of the policy hides waits until the change cannot be
 //     undone any more;
-//  2. key: each such cohort loses its key, one small write. Nothing of it opens any more;
-//  3. rest: its conversations lose their own keys, as do those of other days that a rule or a cadence ends; what is held stays.
-//     Then all that has lost its keys is listed, with how many files it had, and stated in receipts, one for each act and kind, and
-//     only then its items and objects go, and its places in the index. The row stays with the time up to which everything was known, so that late
+//  2. key: each such cohort loses its key, one small write. No record of it opens any more;
+//  3. rest: its conversations lose their own keys and those of their files, as do those of other days that a rule or a cadence
+//     ends; what is held stays. Then all that has lost its keys is listed, with how many files it had, and stated in receipts, one
+//     for each act and kind, and only then its items and objects go, and its places in the index. The row stays with the time up
+//     to which everything was known, so that late
 //     duplicates are recognised;
 //  4. row: the cohort's row goes when a later run finds nothing left of it.
 //
@@ -32,6 +33,9 @@
 //
 // Drift is a run of its own, which destroys nothing: for how long the first has been there that was to be destroyed, as a metric in
 // the log. It says so where purge does not run, or runs and destroys nothing.
+//
+// The due row of a file that somebody is getting outlives its conversation by some minutes: by it attach finds an object that was put
+// after the others were deleted. It names the file by HMACs.
 //
 // Writes: rows of keys; fences; a receipt for each act, before anything of it is deleted, and a copy of the receipt in the bucket
 // that nobody can empty; that an extract is not there any more. Deletes: items of records, objects under bodies/ and files/, extracts that

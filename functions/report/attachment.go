@@ -93,6 +93,13 @@ func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 	if f.name == "" {
 		f.name = ref.File
 	}
+	// Whatever is answered from here on says that it is there.
+	entry := audit.Entry{
+		Account: asked, Actor: "token:" + actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
+	}
+	if err := h.Audit(ctx, entry); err != nil {
+		return 0, f, edge.ErrUnavailable.Because(err)
+	}
 	part, given := ranged(edge.Header(req).Get("Range"), f.size)
 	switch {
 	case given && part == nil:
@@ -109,12 +116,6 @@ func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 		return 0, f, ErrNoAttachment
 	}
 	if err != nil {
-		return 0, f, edge.ErrUnavailable.Because(err)
-	}
-	entry := audit.Entry{
-		Account: asked, Actor: actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
-	}
-	if err := h.Audit(ctx, entry); err != nil {
 		return 0, f, edge.ErrUnavailable.Because(err)
 	}
 	return status, f, nil

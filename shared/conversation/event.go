@@ -108,7 +108,7 @@ type Attachment struct {
 	// nothing that is stored or answered has them.
 	URL    string `json:"url,omitzero"`
 	Upload string `json:"upload,omitzero"`
-	// State and Reason say where the file is, in answers only.
+	// State and Reason say where the file is: of one with an id in answers only, of one without why it has none.
 	State  FileState  `json:"state,omitzero"`
 	Reason FileReason `json:"reason,omitzero"`
 }
@@ -139,6 +139,8 @@ const (
 	TypeNotAllowed    FileReason = "type_not_allowed"
 	UploadUnknown     FileReason = "upload_unknown" // not there yet, or its day is over
 	NotStored         FileReason = "not_stored"     // the account stores no files any more
+	TooMany           FileReason = "too_many"       // behind as many of its delivery as are kept
+	Damaged           FileReason = "damaged"        // what was kept of it does not open
 )
 
 // Entry is one message, note or system line.

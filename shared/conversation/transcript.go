@@ -285,7 +285,7 @@ func compareEntries(a, b Entry) int {
 		cmp.Compare(a.Text, b.Text),
 		slices.CompareFunc(a.Attachments, b.Attachments, func(a, b Attachment) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.ID, b.ID),
-				cmp.Compare(a.URL, b.URL), cmp.Compare(a.Upload, b.Upload))
+				cmp.Compare(a.URL, b.URL), cmp.Compare(a.Upload, b.Upload), cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
 		}),
 	)
 }

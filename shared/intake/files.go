@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
+	"github.com/supportvault/supportvault/shared/guard"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -23,7 +25,7 @@ type files struct {
 }
 
 // maxFiles is how many files of one delivery are kept: as many as can be written while its sender waits. Of more, what is said of
-// them is kept.
+// them is kept, and that they were too many.
 const maxFiles = 200
 
 // Bounded are the events of one delivery, of which no more files are looked for than are kept of one.
@@ -41,14 +43,14 @@ func Bounded(events []conversation.Event) []conversation.Event {
 			if i == 0 {
 				i = 1
 			}
-			return slices.Concat(events[:i], withoutFiles(events[i:]))
+			return slices.Concat(events[:i], without(events[i:], conversation.TooMany))
 		}
 	}
 	return events
 }
 
-// takeFiles gives each file of an event its id, and takes out of the event from where it can be fetched. The event handed in is not
-// changed: it may have to wait in the queue as it is.
+// takeFiles gives each file of an event its id, or says why it is not kept, and takes out of the event from where it can be fetched.
+// The event handed in is not changed: it may have to wait in the queue as it is.
 func takeFiles(ses *vault.Session, record string, e conversation.Event) (conversation.Event, *files) {
 	with := &files{told: e.Time.Time, contents: map[string]vault.FileContent{}}
 	e.Entries = slices.Clone(e.Entries)
@@ -57,7 +59,16 @@ func takeFiles(ses *vault.Session, record string, e conversation.Event) (convers
 		entry.Attachments = slices.Clone(entry.Attachments)
 		for j := range entry.Attachments {
 			a := &entry.Attachments[j]
-			if (a.URL != "" || a.Upload != "") && ses.TakesFiles() && len(with.contents) < maxFiles {
+			_, bad := guard.Parse(a.URL)
+			switch {
+			case !ses.TakesFiles():
+				a.State, a.Reason = "", ""
+			case a.URL == "" && a.Upload == "":
+			case a.Upload == "" && bad != nil:
+				a.State, a.Reason = conversation.FileMissing, conversation.AddressNotAllowed
+			case len(with.contents) == maxFiles:
+				a.State, a.Reason = conversation.FileMissing, conversation.TooMany
+			default:
 				a.ID = ses.Index.FileID(record, entry.ID, j)
 				with.contents[a.ID] = vault.FileContent{
 					Name: a.Name, Type: a.Type, Bytes: a.Bytes, Source: e.Source, URL: a.URL, Upload: a.Upload,
@@ -70,14 +81,21 @@ func takeFiles(ses *vault.Session, record string, e conversation.Event) (convers
 }
 
 // withoutFiles are events of which no file is looked for: those of history have led nowhere for long.
-func withoutFiles(events []conversation.Event) []conversation.Event {
+func withoutFiles(events []conversation.Event) []conversation.Event { return without(events, "") }
+
+// without are events of which no file is looked for, for a reason.
+func without(events []conversation.Event, why conversation.FileReason) []conversation.Event {
 	events = slices.Clone(events)
 	for i := range events {
 		entries := slices.Clone(events[i].Entries)
 		for j := range entries {
 			entries[j].Attachments = slices.Clone(entries[j].Attachments)
 			for k := range entries[j].Attachments {
-				entries[j].Attachments[k].URL, entries[j].Attachments[k].Upload = "", ""
+				a := &entries[j].Attachments[k]
+				if why != "" && (a.URL != "" || a.Upload != "") {
+					a.State, a.Reason = conversation.FileMissing, why
+				}
+				a.URL, a.Upload = "", ""
 			}
 		}
 		events[i].Entries = entries
@@ -112,6 +130,13 @@ func (h *Intake) putFiles(ctx context.Context, ses *vault.Session, row vault.Row
 		})
 	}
 	return row, true, group.Wait()
+}
+
+// retold writes what an event tells anew of the files of a settled conversation, which it otherwise knows.
+func (h *Intake) retold(ctx context.Context, ses *vault.Session, c vault.Conversation, with *files) error {
+	maps.DeleteFunc(with.contents, func(file string, _ vault.FileContent) bool { return !c.HasFile(file) })
+	_, _, err := h.putFiles(ctx, ses, c.Row, with)
+	return err
 }
 
 // attach asks for what is new to be fetched. Where that fails, attach itself finds it: the event is durable.

@@ -81,7 +81,7 @@ func (h *Intake) write(ctx context.Context, ses *vault.Session, record string, e
 	wrote := false
 	var strayed *vault.Row // where the event was written too late: a settling had passed that generation
 	for range attempts {
-		row, ok, err := h.life(ctx, ses, record, e, choose)
+		row, ok, err := h.life(ctx, ses, record, e, with, choose)
 		if err != nil {
 			return false, err
 		}
@@ -134,8 +134,8 @@ func reference(r vault.Row) vault.Reference {
 }
 
 // life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
-// everything is known already.
-func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event, choose chooser) (row vault.Row, ok bool, err error) {
+// everything is known already, but perhaps where its files are.
+func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event, with *files, choose chooser) (row vault.Row, ok bool, err error) {
 	for range attempts {
 		rows, err := ses.Rows(ctx, record)
 		if err != nil {
@@ -169,7 +169,7 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 			case c.Over: // and not yet purged
 				begin, row.State = true, vault.Destroyed
 			case !c.Adds(e):
-				return row, false, nil
+				return row, false, h.retold(ctx, ses, c, with)
 			}
 		}
 		if !begin && (row.State == vault.Open || row.State == vault.Settling) && ses.MayBeOver(row) {

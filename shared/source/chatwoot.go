@@ -365,7 +365,7 @@ func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
 			return conversation.Entry{}, strictjson.ErrShape
 		}
 		entry.Attachments = append(entry.Attachments, conversation.Attachment{
-			Name: a.name(), Type: a.Type, Bytes: a.Size, URL: secureLink(a.URL),
+			Name: a.name(), Type: a.Type, Bytes: a.Size, URL: fileLink(a.URL),
 		})
 	}
 	return entry, nil

@@ -226,7 +226,7 @@ func crispWritten(d Delivery) (*conversation.Event, error) {
 	}
 	entry.Text = content.words()
 	if content.URL != "" {
-		entry.Attachments = []conversation.Attachment{{Name: fileName(content.Name), Type: content.Type, URL: secureLink(content.URL)}}
+		entry.Attachments = []conversation.Attachment{{Name: fileName(content.Name), Type: content.Type, URL: fileLink(content.URL)}}
 	}
 	e.Entries = []conversation.Entry{entry}
 	return e, nil

@@ -8,7 +8,7 @@ var (
 	Pictures  = pictures
 	FileName  = fileName
 
-	SecureLink = secureLink
+	FileLink = fileLink
 )
 
 // Looks are how many values a path finds in a body, and how many it looks at for them.

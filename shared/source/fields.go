@@ -226,10 +226,11 @@ func linkName(address string) string {
 	return fileName(u.Path)
 }
 
-// secureLink is an address as it was given, if a file can be fetched from it; others are left out.
-func secureLink(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(address, "https://") {
+// fileLink is an address of the web as it was given; others are left out. Whether a file can be fetched from it is not for an adapter
+// to say.
+func fileLink(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	if scheme := strings.ToLower(scheme); rest == "" || scheme != "https" && scheme != "http" {
 		return ""
 	}
 	return address

@@ -276,7 +276,7 @@ func freshchatRead(parts []freshchatPart, lines *[]string, files *[]conversation
 				return strictjson.ErrShape
 			}
 			*files = append(*files, conversation.Attachment{
-				Name: fileName(f.Name), Type: cmp.Or(f.Type, f.kind), Bytes: f.Size, URL: secureLink(f.URL),
+				Name: fileName(f.Name), Type: cmp.Or(f.Type, f.kind), Bytes: f.Size, URL: fileLink(f.URL),
 			})
 		}
 		if err := freshchatRead(p.Collection.Parts, lines, files); err != nil {

@@ -254,11 +254,11 @@ func (p intercomPeople) wrote(part intercomPart, id string, at conversation.Time
 			return strictjson.ErrShape
 		}
 		entry.Attachments = append(entry.Attachments, conversation.Attachment{
-			Name: fileName(a.Name), Type: a.Type, Bytes: a.Size, URL: secureLink(a.URL),
+			Name: fileName(a.Name), Type: a.Type, Bytes: a.Size, URL: fileLink(a.URL),
 		})
 	}
 	for _, address := range pictures(part.Body) {
-		entry.Attachments = append(entry.Attachments, conversation.Attachment{Name: linkName(address), Type: "image", URL: secureLink(address)})
+		entry.Attachments = append(entry.Attachments, conversation.Attachment{Name: linkName(address), Type: "image", URL: fileLink(address)})
 	}
 	if !part.Redacted && (entry.Text != "" || len(entry.Attachments) > 0) {
 		p.event.Entries = append(p.event.Entries, entry)

@@ -169,8 +169,8 @@ func TestIntercomBodies(t *testing.T) {
 		{"markup is gone", `"body":"<p>One <b>two</b><script>three</script></p><p>four</p>"`, "One two\n\nfour", nil},
 		{"a picture is a file", `"body":"<p>See</p><img src=\"https://downloads.intercomcdn.com/i/o/1/a.png?expires=1&amp;signature=x\">"`, "See",
 			[]conversation.Attachment{{Name: "a.png", Type: "image", URL: "https://downloads.intercomcdn.com/i/o/1/a.png?expires=1&signature=x"}}},
-		{"a picture that is not sent securely is a file without link", `"body":"<img src='http://example.com/a.png'/><img src='://%zz'>"`, "",
-			[]conversation.Attachment{{Name: "a.png", Type: "image"}, {Type: "image"}}},
+		{"a picture that is not sent securely is a file as well", `"body":"<img src='http://example.com/a.png'/><img src='://%zz'>"`, "",
+			[]conversation.Attachment{{Name: "a.png", Type: "image", URL: "http://example.com/a.png"}, {Type: "image"}}},
 		{"files are listed", `"body":null,"attachments":[{"type":"upload","name":"a/b.pdf","url":"https://downloads.intercomcdn.com/x","content_type":"application/pdf","filesize":12},null]`, "",
 			[]conversation.Attachment{{Name: "b.pdf", Type: "application/pdf", Bytes: 12, URL: "https://downloads.intercomcdn.com/x"}, {}}},
 	} {

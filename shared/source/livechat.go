@@ -383,7 +383,7 @@ func (f livechatFile) attach(entry *conversation.Entry) error {
 		return strictjson.ErrShape
 	}
 	entry.Attachments = append(entry.Attachments, conversation.Attachment{
-		Name: fileName(f.Name), Type: f.Type, Bytes: f.Size, URL: secureLink(f.URL),
+		Name: fileName(f.Name), Type: f.Type, Bytes: f.Size, URL: fileLink(f.URL),
 	})
 	return nil
 }

@@ -171,7 +171,7 @@ func TestMappedFields(t *testing.T) {
 		{"files have links and names", "chat", `"event":"e"`, `{"fields":{"id":"1","role":"agent","files":"$.f[*].u","fileNames":"$.f[*].n"}}`,
 			`{"f":[{"u":"https://files.example.com/1","n":"C:\\a\\b.png"},{"u":"http://files.example.com/2","n":"c/d"}]}`,
 			conversation.Event{ID: "message/e", Entries: text(conversation.Entry{ID: "1", Author: conversation.Author{Role: "agent"}, Attachments: []conversation.Attachment{
-				{Name: "b.png", URL: "https://files.example.com/1"}, {Name: "d"}}})}, nil},
+				{Name: "b.png", URL: "https://files.example.com/1"}, {Name: "d", URL: "http://files.example.com/2"}}})}, nil},
 		{"an id may be missing, but not be an object", "chat", `"event":"$.e"`, ``, `{"e":{}}`, conversation.Event{}, strictjson.ErrShape},
 		{"more files than can be are too many", "chat", `"event":"e"`, `{"fields":{"role":"agent","files":"$.f[*]"}}`, `{"f":[` + strings.Repeat(`1,`, 100) + `1]}`,
 			conversation.Event{}, strictjson.ErrShape},

@@ -254,7 +254,7 @@ var entryFields = []mappedField{
 	// Links to files, and their names in the same order.
 	{name: "files", several: true, set: func(r *mappedReader, found []jsontext.Value) error {
 		return mappedTexts(found, func(link string) {
-			r.entry.Attachments = append(r.entry.Attachments, conversation.Attachment{URL: secureLink(link)})
+			r.entry.Attachments = append(r.entry.Attachments, conversation.Attachment{URL: fileLink(link)})
 		})
 	}},
 	{name: "fileNames", several: true, set: func(r *mappedReader, found []jsontext.Value) error {

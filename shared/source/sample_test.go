@@ -276,8 +276,8 @@ func checkOutcome(t testing.TB, name string, got source.Adapted, err error) {
 				if a.Bytes < 0 || strings.Contains(a.Name, "/") {
 					t.Errorf("attachment %+v", a)
 				}
-				if a.URL != "" && !strings.HasPrefix(a.URL, "https://") {
-					t.Errorf("a file would be fetched from %q", a.URL)
+				if a.URL != source.FileLink(a.URL) {
+					t.Errorf("a file would be looked for at %q", a.URL)
 				}
 			}
 		}

@@ -1,6 +1,8 @@
 package source
 
 import (
+	"slices"
+
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/retention"
 )
@@ -76,7 +78,7 @@ func canonicalOf(e conversation.Event) CanonicalEvent {
 	}
 	c.Kind, c.Conversation, c.Subjects, c.Status = e.Kind, e.Conversation, e.Subjects, e.Status
 	for _, entry := range e.Entries {
-		c.Entries = append(c.Entries, CanonicalEntry{entry.ID, entry.Time, entry.Author, entry.Text, entry.Attachments, entry.Private})
+		c.Entries = append(c.Entries, CanonicalEntry{entry.ID, entry.Time, entry.Author, entry.Text, canonicalFiles(entry.Attachments), entry.Private})
 	}
 	if ends(e.Status) && !e.Ended {
 		c.Status = "" // which would end it: another event does
@@ -96,4 +98,15 @@ func canonicalOf(e conversation.Event) CanonicalEvent {
 		c.Type = "conversation.updated"
 	}
 	return c
+}
+
+// canonicalFiles are attachments without the addresses that the format does not take, from which nothing is fetched.
+func canonicalFiles(files []conversation.Attachment) []conversation.Attachment {
+	files = slices.Clone(files)
+	for i := range files {
+		if len(files[i].URL) > maxURL || !canonicalURL.MatchString(files[i].URL) {
+			files[i].URL = ""
+		}
+	}
+	return files
 }

@@ -297,7 +297,7 @@ func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
 	if actor != "" && actor == requester {
 		entry.Author.Role = conversation.Visitor
 	}
-	entry.Attachments = []conversation.Attachment{{Name: fileName(a.Name), Type: a.Type, URL: secureLink(a.URL)}}
+	entry.Attachments = []conversation.Attachment{{Name: fileName(a.Name), Type: a.Type, URL: fileLink(a.URL)}}
 	e.Entries = []conversation.Entry{entry}
 	return nil
 }

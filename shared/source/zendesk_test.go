@@ -315,7 +315,7 @@ func TestZendeskFiles(t *testing.T) {
 		{"the requester's", `"requester_id":"4","actor_id":"4"`, "https://x.zendesk.com/attachments/token/t/?name=b.png", true, conversation.Entry{Author: conversation.Author{Role: "visitor"},
 			Attachments: []conversation.Attachment{{Name: "b.png", Type: "image/png", URL: "https://x.zendesk.com/attachments/token/t/?name=b.png"}}}},
 		{"somebody's, among agents", `"requester_id":"4","actor_id":"2"`, "http://x.zendesk.com/b.png", false, conversation.Entry{Author: conversation.Author{Role: "system"}, Private: true,
-			Attachments: []conversation.Attachment{{Name: "b.png", Type: "image/png"}}}},
+			Attachments: []conversation.Attachment{{Name: "b.png", Type: "image/png", URL: "http://x.zendesk.com/b.png"}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := one(t, "zendesk", zendeskBody("ticket.attachment_linked_to_comment", tc.detail, fmt.Sprintf(file, tc.url, tc.public)))

@@ -39,10 +39,18 @@ func (q Queue) Send(ctx context.Context, body string, delay time.Duration) error
 }
 
 // SendAll sends up to ten messages, which SQS takes in one request. After an error some of them may have been sent.
-func (q Queue) SendAll(ctx context.Context, bodies []string) error {
+func (q Queue) SendAll(ctx context.Context, bodies []string) error { return q.SendFor(ctx, "", bodies) }
+
+// SendFor is the same of messages for one account, which has its fair share of the queue: where it has many, those of others do
+// not wait behind them.
+func (q Queue) SendFor(ctx context.Context, account string, bodies []string) error {
+	var group *string
+	if account != "" {
+		group = &account
+	}
 	entries := make([]types.SendMessageBatchRequestEntry, len(bodies))
 	for i, body := range bodies {
-		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body}
+		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: group}
 	}
 	out, err := q.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.URL, Entries: entries})
 	if err != nil {

@@ -50,7 +50,8 @@ func (s *Store) DeleteItems(ctx context.Context, r Row) (Destruction, error) {
 }
 
 // deleteItems deletes the files, the events, the pointers, the objects and, last, the record of a life of a conversation: the
-// record alone knows where its pointers and its object are.
+// record alone knows where its pointers and its object are. The due row of a file that somebody is getting stays: that somebody,
+// or the sweep of attach once it is dead, deletes what it put.
 func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err error) {
 	pk := RecordPartition(r.Account, r.ID)
 	record, err := s.get(ctx, s.Tables.Records, attr.Key(pk, recordKey(r.Incarnation)))
@@ -78,15 +79,12 @@ func (s *Store) deleteItems(ctx context.Context, r Row) (d Destruction, err erro
 	if err != nil {
 		return d, err
 	}
-	files, err := s.files(ctx, r, "pk, sk, #state, due")
+	files, err := s.files(ctx, r, "pk, sk, #state, due, attempts, reason")
 	if err != nil {
 		return d, err
 	}
 	for _, f := range files {
-		keys = append(keys, f.key)
-		if !f.Due.IsZero() {
-			keys = append(keys, dueKey(f.Reference, f.Due))
-		}
+		keys = append(keys, f.rows(s.Now())...)
 		objects = append(objects, FileObject(f.Reference))
 	}
 	for _, object := range objects {

@@ -48,6 +48,22 @@
 //
 //	state    waiting ──► stored      the object is there; the row does not have the address any more
 //	         waiting ──► missing     with a reason
+//	         missing ──► waiting     its sender tells of it anew
+//
+// The files key is wrapped with the account key, and is not bound to the key of a cohort, as a record's is. A file comes while its
+// conversation is open, which is in no cohort and whose events have own keys alone; and the conversation may settle into another
+// cohort each time, where its objects stay as they are. So a cohort's key does not take the files with it: the conversation's row
+// loses the files key with its own keys, in the same run of purge, and until then no reader opens what is hidden. Both keys stand in
+// the table keys, of which there is no backup: no copy has one without the other.
+//
+// A due row leads to every object that may be put: that of a claim stays until it is known whether the object stays.
+//
+//	attach                                    purge, or settle of what was taken back
+//	claim: due row, then the row              take the keys, or make the row missing
+//	put the object                            delete the object
+//	stored, if the row is still waiting       delete the row, and its due row unless it is one of a claim
+//	read both rows: gone? delete the object
+//	delete the due row                        dead before? the sweep deletes the object, then the due row
 //
 // # What a policy asks
 //

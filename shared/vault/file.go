@@ -1,10 +1,12 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,9 @@ const hasFiles = "hasFiles"
 // MaxFile is the largest file in bytes that is kept.
 const MaxFile = 25 << 20
 
+// FileClaim is for how long whoever gets a file keeps others from it: longer than an invocation can take.
+const FileClaim = 5 * time.Minute
+
 // File is a file of one life of a conversation, as its row says without opening it.
 type File struct {
 	Reference FileReference
@@ -40,8 +45,16 @@ type File struct {
 	// Attempts is how often it was tried to get it, Due when somebody looks for it again; zero is never.
 	Attempts int
 	Due      time.Time
-	key      attr.Item
-	sealed   []byte
+	// told is when its sender told of it, place an HMAC of where it leads.
+	told   time.Time
+	place  []byte
+	key    attr.Item
+	sealed []byte
+}
+
+// claimed says whether somebody may be getting the file, and put its object yet.
+func (f File) claimed(now time.Time) bool {
+	return f.State == conversation.FileWaiting && f.Attempts > 0 && f.Reason == "" && now.Before(f.Due) && !f.Due.After(now.Add(FileClaim))
 }
 
 // FileContent is what is sealed of a file beside the file itself. Source, URL and Upload, which say from where it comes, are kept
@@ -161,9 +174,11 @@ func (s *Store) putDue(ctx context.Context, r FileReference, at time.Time) error
 	return err
 }
 
-// PutFile writes that there is a file, to be looked for by due, unless that is known. What is told later of the same place is
-// another file where it leads elsewhere: a message that was changed. The row must have a files key. Where it is interrupted before
-// its due row, nobody has acknowledged the file: whoever tells of it again puts that.
+// PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key. Where it is
+// interrupted before its due row, nobody has acknowledged the file: whoever tells of it again puts that.
+//
+// What is told later of the same place starts anew where it leads elsewhere, a message that was changed, or where the file is not
+// there and could be now: the address that opened it may have been another.
 //
 // The row has no end of its own: it goes with its conversation, which may last.
 func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, told, due time.Time) (known bool, err error) {
@@ -176,22 +191,72 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 	item["state"], item["due"], item["file"] = attr.S(conversation.FileWaiting), attr.Time(due), attr.B(sealed)
 	item["told"], item["place"] = attr.Time(told), attr.B(ses.Index.FilePlace(withoutQuery(c.URL), c.Upload))
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &ses.store.Tables.Records, Item: item,
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR told < :told AND #place <> :place"),
-		ExpressionAttributeNames:  map[string]string{"#place": "place"},
-		ExpressionAttributeValues: attr.Item{":told": item["told"], ":place": item["place"]},
+		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
-	if known = IsConditionFailed(err); !known {
-		if err != nil {
-			return false, err
-		}
+	if err == nil {
 		return false, ses.store.putDue(ctx, ref, due)
 	}
-	f, ok, err := ses.store.File(ctx, ref)
-	if err != nil || !ok || f.State != conversation.FileWaiting || f.Attempts > 0 {
-		return true, err
+	for range retellings {
+		if !IsConditionFailed(err) {
+			break
+		}
+		f, ok, readErr := ses.store.File(ctx, ref)
+		if readErr != nil || !ok { // its sender has taken it back
+			return true, readErr
+		}
+		if !ses.startsAnew(r, f, c, told, attr.GetB(item, "place")) {
+			if f.State == conversation.FileWaiting && f.Attempts == 0 {
+				return true, ses.store.putDue(ctx, ref, f.Due)
+			}
+			return true, nil
+		}
+		if known, err = ses.restart(ctx, f, item, due); err == nil {
+			return known, nil
+		}
 	}
-	return true, ses.store.putDue(ctx, ref, f.Due)
+	return false, err
+}
+
+// retellings bounds how often it is tried to write over the row of a file that somebody gets.
+const retellings = 8
+
+// startsAnew says whether what is told of a file leads to something that its row does not.
+func (ses *Session) startsAnew(r Row, f File, c FileContent, told time.Time, place []byte) bool {
+	switch {
+	case !told.After(f.told) || f.State == conversation.FileStored && bytes.Equal(f.place, place):
+		return false
+	case !bytes.Equal(f.place, place):
+		return true
+	case f.State == conversation.FileMissing:
+		return f.Reason != conversation.TooLarge && f.Reason != conversation.TypeNotAllowed // which is so of the file itself
+	}
+	was, err := ses.OpenFile(r, f)
+	return err != nil || was.URL != c.URL
+}
+
+// restart writes a row of a file over another, as that was read. Who gets the file at this moment keeps others from it until the
+// claim is over, and finds that the row is not its own any more; known then says that nobody else is to be asked.
+func (ses *Session) restart(ctx context.Context, f File, item attr.Item, due time.Time) (known bool, err error) {
+	item = maps.Clone(item)
+	if known = f.claimed(ses.Now()); known {
+		due, item["attempts"] = f.Due, attr.N(1)
+	}
+	if due.UnixMilli() == f.Due.UnixMilli() {
+		due = due.Add(time.Millisecond) // by which a claim knows its row
+	}
+	item["due"] = attr.Time(due)
+	if err := ses.store.putDue(ctx, f.Reference, due); err != nil {
+		return false, err
+	}
+	was, values := "attribute_not_exists(due)", attr.Item{":state": attr.S(f.State), ":told": attr.Time(f.told)}
+	if !f.Due.IsZero() {
+		was, values[":due"] = "due = :due", attr.Time(f.Due)
+	}
+	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("#state = :state AND told = :told AND " + was),
+		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
+	})
+	return known, err
 }
 
 // withoutQuery is an address without what may be another each time it is told, such as a token.
@@ -227,7 +292,8 @@ func readFile(account string, item attr.Item) (File, error) {
 	}
 	return File{
 		Reference: ref, State: conversation.FileState(attr.GetS(item, "state")), Reason: conversation.FileReason(attr.GetS(item, "reason")),
-		Bytes: attr.GetN(item, "fileBytes"), Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"), sealed: attr.GetB(item, "file"),
+		Bytes: attr.GetN(item, "fileBytes"), Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"),
+		told: attr.GetTime(item, "told"), place: attr.GetB(item, "place"), sealed: attr.GetB(item, "file"),
 		key: attr.Item{"pk": item["pk"], "sk": item["sk"]},
 	}, nil
 }
@@ -257,10 +323,10 @@ func (s *Store) files(ctx context.Context, r Row, attributes string) (all []File
 // ErrFileTaken is returned where somebody else has the file, or it is gone.
 var ErrFileTaken = errors.New("vault: somebody else has the file")
 
-// ClaimFile counts an attempt to get a file, and keeps others from it until an instant.
+// ClaimFile counts an attempt to get a file, and keeps others from it until an instant. Why the last attempt failed is forgotten.
 func (ses *Session) ClaimFile(ctx context.Context, f File, until time.Time) (File, error) {
 	next := f
-	next.Attempts, next.Due = f.Attempts+1, until
+	next.Attempts, next.Reason, next.Due = f.Attempts+1, "", until
 	return next, ses.updateFile(ctx, f, next, nil)
 }
 
@@ -271,7 +337,8 @@ func (ses *Session) PostponeFile(ctx context.Context, f File, why conversation.F
 	return ses.updateFile(ctx, f, next, nil)
 }
 
-// EndFile says that a file is there, or why it will not be.
+// EndFile says that a file is there, or why it will not be. Of one that is there the due row stays until FileDone: the object must
+// be found where its conversation was destroyed meanwhile and whoever put it is dead.
 func (ses *Session) EndFile(ctx context.Context, r Row, f File, state conversation.FileState, why conversation.FileReason, c FileContent) error {
 	sealed, err := ses.sealFile(r, f.Reference.File, c.Fetched())
 	if err != nil {
@@ -283,6 +350,18 @@ func (ses *Session) EndFile(ctx context.Context, r Row, f File, state conversati
 		next.Bytes = c.Bytes
 	}
 	return ses.updateFile(ctx, f, next, sealed)
+}
+
+// FileDone deletes the due row of a claim, once the object that was put under it is to stay or gone.
+func (s *Store) FileDone(ctx context.Context, claimed File) error {
+	return s.deleteDue(ctx, claimed.Reference, claimed.Due)
+}
+
+// GiveUpFile says why a file will not be there, of which nothing opens.
+func (ses *Session) GiveUpFile(ctx context.Context, f File, why conversation.FileReason) error {
+	next := f
+	next.State, next.Reason, next.Due = conversation.FileMissing, why, time.Time{}
+	return ses.updateFile(ctx, f, next, nil)
 }
 
 // updateFile writes a file's row if it is as it was read. Its next due row is there before, and its last until after: whatever is
@@ -335,20 +414,22 @@ func (ses *Session) updateFile(ctx context.Context, f, next File, sealed []byte)
 			return err
 		case ok && now.State == next.State && now.Attempts == next.Attempts && now.Due.Equal(next.Due):
 			// It was ours: the client repeats a write whose answer was lost.
-			if next.Due.Equal(f.Due) {
-				return nil
-			}
-			return ses.store.deleteDue(ctx, f.Reference, f.Due)
+			return ses.store.replacedDue(ctx, f, next)
 		case !next.Due.Equal(f.Due) && !now.Due.Equal(next.Due):
 			err = ses.store.deleteDue(ctx, f.Reference, next.Due)
 		}
 		return errors.Join(ErrFileTaken, err)
 	case err != nil:
 		return err
-	case next.Due.Equal(f.Due):
+	}
+	return ses.store.replacedDue(ctx, f, next)
+}
+
+func (s *Store) replacedDue(ctx context.Context, f, next File) error {
+	if next.Due.Equal(f.Due) || next.State == conversation.FileStored {
 		return nil
 	}
-	return ses.store.deleteDue(ctx, f.Reference, f.Due)
+	return s.deleteDue(ctx, f.Reference, f.Due)
 }
 
 // DropFile forgets a file of a conversation that is not there any more.
@@ -365,12 +446,13 @@ func (s *Store) DropFile(ctx context.Context, f File) error {
 // mostPlaces is how many attachments of an entry are looked for, more than any sender may give one.
 const mostPlaces = 256
 
-// DropRedacted deletes the files of entries that their sender took back: those never come again.
+// DropRedacted deletes the files of entries that their sender took back: those never come again. Whoever gets one at this moment
+// finds its row, before the object is deleted, in a state in which nothing is stored.
 func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Transcript) error {
 	if len(t.Said.Redacted) == 0 || len(r.files) == 0 {
 		return nil
 	}
-	files, err := ses.store.files(ctx, r, "pk, sk, #state, due")
+	files, err := ses.store.files(ctx, r, "pk, sk, #state, due, attempts, reason")
 	if err != nil || len(files) == 0 {
 		return err
 	}
@@ -384,23 +466,59 @@ func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Tran
 		if !redacted[f.Reference.File] {
 			continue
 		}
+		if f.State == conversation.FileWaiting {
+			item := maps.Clone(f.key)
+			item["state"], item["reason"] = attr.S(conversation.FileMissing), attr.S(conversation.Gone)
+			if _, err := ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &ses.store.Tables.Records, Item: item}); err != nil {
+				return err
+			}
+		}
 		if err := ses.store.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
 			return err
 		}
-		keys := []attr.Item{f.key}
-		if !f.Due.IsZero() {
-			keys = append(keys, dueKey(f.Reference, f.Due))
-		}
-		if err := ses.store.DeleteAll(ctx, ses.store.Tables.Records, keys); err != nil {
+		if err := ses.store.DeleteAll(ctx, ses.store.Tables.Records, f.rows(ses.Now())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// rows are the keys of all that leads to a file and can be deleted with its object: not the due row of a claim, by which the object
+// is found that somebody may put yet.
+func (f File) rows(now time.Time) []attr.Item {
+	keys := []attr.Item{f.key}
+	if !f.Due.IsZero() && !f.claimed(now) {
+		keys = append(keys, dueKey(f.Reference, f.Due))
+	}
+	return keys
+}
+
+// DueFile is a file that is due, and whether it was sent to whoever gets it so lately that it need not be sent again.
+type DueFile struct {
+	FileReference
+	Sent bool
+	item attr.Item
+}
+
+// sentAgain is after how long a file that is still due is sent again: its message may have been lost.
+const sentAgain = time.Hour
+
+// SentFile notes on the due row, if it is still there, that its file was sent.
+func (s *Store) SentFile(ctx context.Context, d DueFile) error {
+	item := maps.Clone(d.item)
+	item["sent"] = attr.Time(s.Now())
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_exists(pk)"),
+	})
+	if IsConditionFailed(err) {
+		return nil
+	}
+	return err
+}
+
 // DueFiles hands out the files of an account that are due, until the function answers false. A due row that leads to no such file
-// is deleted.
-func (s *Store) DueFiles(ctx context.Context, account string, each func(FileReference) (bool, error)) error {
+// is deleted; where there is nothing any more to which the file belongs, its object before.
+func (s *Store) DueFiles(ctx context.Context, account string, each func(DueFile) (bool, error)) error {
 	return s.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Tables.Records, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
@@ -415,24 +533,45 @@ func (s *Store) DueFiles(ctx context.Context, account string, each func(FileRefe
 		if err != nil {
 			return false, err
 		}
-		ref := FileReference{Account: account, Record: of.Record, Incarnation: of.Incarnation, File: sk[at+1:]}
-		f, ok, err := s.File(ctx, ref)
+		due := DueFile{FileReference: FileReference{Account: account, Record: of.Record, Incarnation: of.Incarnation, File: sk[at+1:]}, item: item}
+		if due.Sent = s.Now().Before(attr.GetTime(item, "sent").Add(sentAgain)); due.Sent {
+			return each(due)
+		}
+		f, ok, err := s.File(ctx, due.FileReference)
 		if err != nil {
 			return false, err
 		}
 		if !ok || f.State != conversation.FileWaiting || f.Due.UnixMilli() != of.At.UnixMilli() {
-			// Of a file that somebody is about to write, the row comes within moments.
+			// Of a file that somebody is about to write, the row comes within moments; who has claimed one is done or dead by now.
 			if s.Now().Sub(of.At) < strayed {
 				return true, nil
 			}
-			return true, s.deleteRecord(ctx, item)
+			return true, s.dropStray(ctx, due, ok)
 		}
-		return each(ref)
+		return each(due)
 	})
 }
 
-// strayed is how long a due row may be without its file: a writer is done by then, or dead.
+// strayed is how long a due row may be without its file: a writer is done by then, or dead. The row of a claim is due as that ends.
 const strayed = 10 * time.Minute
+
+// dropStray deletes a due row that leads to no file that is due. Of a file without a row, or of a conversation that was destroyed,
+// whoever had claimed it may have put the object after everything else was deleted.
+func (s *Store) dropStray(ctx context.Context, due DueFile, hasRow bool) error {
+	if hasRow {
+		row, err := s.get(ctx, s.Tables.Keys, attr.Key(conversationPartition(due.Account, due.Record), incarnationKey(due.Incarnation)))
+		if err != nil {
+			return err
+		}
+		hasRow = row != nil && State(attr.GetS(row, "state")) != Destroyed
+	}
+	if !hasRow {
+		if err := s.Objects.Delete(ctx, FileObject(due.FileReference)); err != nil {
+			return err
+		}
+	}
+	return s.deleteRecord(ctx, due.item)
+}
 
 // SealFileObject seals a file of a stream, of at most MaxFile bytes: the object and how many bytes it holds.
 func (ses *Session) SealFileObject(r Row, file string, from io.Reader) (object []byte, size int, err error) {
@@ -493,7 +632,7 @@ func (ses *Session) WholeFile(ctx context.Context, r Row, file string) (c FileCo
 // View is the conversation as a reader gets it, with how far its files are.
 func (ses *Session) View(ctx context.Context, c Conversation) (conversation.View, error) {
 	v := c.View()
-	if !c.hasFile(func(conversation.Attachment) bool { return true }) {
+	if !c.hasAttachment(func(a conversation.Attachment) bool { return a.ID != "" || a.State != "" }) {
 		return v, nil
 	}
 	known := map[string]File{}
@@ -514,7 +653,7 @@ func (ses *Session) View(ctx context.Context, c Conversation) (conversation.View
 			f, ok := known[a.ID]
 			switch {
 			case !ses.KeepsFiles():
-				a.ID = ""
+				a.ID, a.State, a.Reason = "", "", ""
 			case ok:
 				a.State, a.Reason = f.State, f.Reason
 			case a.ID != "": // somebody lost its row
@@ -528,11 +667,9 @@ func (ses *Session) View(ctx context.Context, c Conversation) (conversation.View
 
 // HasFile says whether an entry of the conversation has a file.
 func (c Conversation) HasFile(file string) bool {
-	return c.hasFile(func(a conversation.Attachment) bool { return a.ID == file })
+	return file != "" && c.hasAttachment(func(a conversation.Attachment) bool { return a.ID == file })
 }
 
-func (c Conversation) hasFile(is func(conversation.Attachment) bool) bool {
-	return slices.ContainsFunc(c.Entries, func(e conversation.Entry) bool {
-		return slices.ContainsFunc(e.Attachments, func(a conversation.Attachment) bool { return a.ID != "" && is(a) })
-	})
+func (c Conversation) hasAttachment(is func(conversation.Attachment) bool) bool {
+	return slices.ContainsFunc(c.Entries, func(e conversation.Entry) bool { return slices.ContainsFunc(e.Attachments, is) })
 }

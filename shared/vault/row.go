@@ -272,6 +272,20 @@ func (r Row) Standing(values attr.Item) (set, remove string) {
 	return set, remove
 }
 
+// Hidden says whether nobody may read a life of a conversation, as far as its row says: of one that is open only who opens it can
+// tell.
+func (ses *Session) Hidden(ctx context.Context, r Row) (bool, error) {
+	if !r.Hand.IsZero() || r.State != Settled {
+		return !r.Hand.IsZero(), nil
+	}
+	cohorts, err := ses.CohortAt(ctx, r.Kind, r.Cohort)
+	if err != nil {
+		return false, err
+	}
+	c, ok := cohorts.Find(r.Cohort)
+	return !ok || c.Destroyed() || cohorts.Hidden(r.Item(c.Cohort), ses.Now()), nil
+}
+
 // Item is what a policy asks of a settled row in a cohort.
 func (r Row) Item(c retention.Cohort) retention.Item {
 	return retention.Item{
