@@ -95,7 +95,7 @@ func (h *Handler) file(ctx context.Context, req events.APIGatewayV2HTTPRequest) 
 	}
 	// Whatever is answered from here on says that it is there.
 	entry := audit.Entry{
-		Account: asked, Actor: "token:" + actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
+		Account: asked, Actor: actor, Action: "attachment.read", Target: id + "/" + ref.File, Records: 1, At: h.Store.Now(),
 	}
 	if err := h.Audit(ctx, entry); err != nil {
 		return 0, f, edge.ErrUnavailable.Because(err)
