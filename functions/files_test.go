@@ -1281,8 +1281,9 @@ func (r *road) fileThatGoes(t testing.TB, takenBack bool) (ref vault.FileReferen
 
 // tellAnew tells of the file of withLabel's chat again, at a later time with another token.
 func tellAnew(chat string, at time.Time, address string) []byte {
-	return []byte(strings.NewReplacer(`"with-files"`, `"anew"`, "https://files.example.com/label.png?token=nightingaletoken", address).
-		Replace(string(withFiles(chat, at, label))))
+	again := strings.NewReplacer(`"with-files"`, `"anew"`, "https://files.example.com/label.png?token=nightingaletoken", address).
+		Replace(string(withFiles(chat, noon, label)))
+	return []byte(strings.Replace(again, stamp(noon), stamp(at), 1)) // the event's, not the entry's
 }
 
 // serveToken serves the file to whoever has a token, and answers others with a status.
