@@ -43,8 +43,11 @@ func untimed(t *testing.T, r *road) (admin.Created, map[string][]string) {
 
 // What has no time of its own has that of its receipt. A delivery that comes again is none the later for it, in whatever state its
 // conversation is.
-func TestDeliveriesWithoutATimeComeAgain(t *testing.T) {
-	r := inMemory()
+func TestDeliveriesWithoutATimeComeAgain(t *testing.T) { deliveriesComeAgain(t, inMemory()) }
+
+func TestStoreDeliveriesWithoutATimeComeAgain(t *testing.T) { deliveriesComeAgain(t, newRoad(t)) }
+
+func deliveriesComeAgain(t *testing.T, r *road) {
 	demo, told := untimed(t, r)
 	again := func(when string) {
 		t.Helper()
