@@ -1070,6 +1070,9 @@ func TestUploadsThatAreRefused(t *testing.T) {
 	}
 }
 
+// ofTheAttachment makes the sample of a redaction one of the file, and the comment, of the sample of an attachment.
+var ofTheAttachment = strings.NewReplacer("41990000000304", "41990000000302", "41990000000303", "41990000000301")
+
 // A file that its sender took back cannot be read from then on, and goes when its conversation settles.
 func TestFileThatIsTakenBack(t *testing.T) {
 	for _, fetched := range []string{"before", "never"} {
@@ -1100,8 +1103,7 @@ func TestFileThatIsTakenBack(t *testing.T) {
 					t.Fatalf("%d %s", res.StatusCode, body)
 				}
 			}
-			of := strings.NewReplacer("41990000000304", "41990000000302", "41990000000303", "41990000000301") // the file and its comment
-			r.mustPost(t, demo, "zendesk", []byte(of.Replace(string(sample("attachment-redacted")))))
+			r.mustPost(t, demo, "zendesk", []byte(ofTheAttachment.Replace(string(sample("attachment-redacted")))))
 			r.fileHidden(t, demo, id, refs[0].File, "taken back")
 			r.Clock.Advance(31 * 24 * time.Hour)
 			if _, err := r.settle.Sweep(t.Context()); err != nil {
@@ -1257,7 +1259,7 @@ func (r *road) fileThatGoes(t testing.TB, takenBack bool) (ref vault.FileReferen
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.mustPost(t, demo, "zendesk", []byte(strings.ReplaceAll(string(body), "41990000000304", "41990000000302")))
+			r.mustPost(t, demo, "zendesk", []byte(ofTheAttachment.Replace(string(body))))
 		}
 		r.Clock.Advance(31 * 24 * time.Hour)
 		if _, err := r.settle.Sweep(t.Context()); err != nil {

@@ -112,6 +112,7 @@ func (w *theatre) filesCalm() {
 }
 
 // lastFiles lets every file come: all uploads are put, every host is up, and the longest wait between two attempts passes.
+// What nobody may read is not got, and waits.
 func (w *theatre) lastFiles() {
 	for _, l := range w.model.lives {
 		for _, f := range l.files {
@@ -125,7 +126,7 @@ func (w *theatre) lastFiles() {
 	w.filesCalm()
 	for _, l := range w.model.lives {
 		for _, f := range l.files {
-			if !l.destroyed && f.state == conversation.FileWaiting {
+			if w.model.readable(l, w.now()) && f.state == conversation.FileWaiting {
 				w.wrong("%s of %s waits for ever\n%s", f.id, l.id, w.about())
 			}
 		}
