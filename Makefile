@@ -84,7 +84,7 @@ verify: ## RECEIPTS=file|folder [RECORD=id] [KEY=keys.pem] [PROOF=file] [JSON=1]
 test: check-test $(LOCAL) ## everything that must pass, as CI runs it
 	@$(MAKE) lint
 	$(call title,unit tests$(comma) fuzz seeds and the store on DynamoDB Local)
-	@$(LOCAL) dynamodb -- go test -count=1 -timeout 15m $(PACKAGES)
+	@$(LOCAL) dynamodb -- go test -count=1 -timeout 40m $(PACKAGES)
 	$(call title,race detector)
 	@go test -race -count=1 $(RACED)
 	@$(MAKE) oracle
@@ -108,7 +108,7 @@ unit: ## the tests that need nothing but Go
 	@go test -skip '$(STORE)' $(PACKAGES)
 
 store: check-test $(LOCAL) ## the tests of the store (TestStore…), with DynamoDB Local beside them
-	@exec $(LOCAL) dynamodb -- go test -count=1 -timeout 15m -run '$(STORE)' $(PACKAGES)
+	@exec $(LOCAL) dynamodb -- go test -count=1 -timeout 40m -run '$(STORE)' $(PACKAGES)
 
 oracle: ## the sealed format against the AWS Encryption SDK
 	$(call title,the sealed format against the AWS Encryption SDK)
@@ -121,7 +121,7 @@ template: synth ## the tests of the stack and of its templates
 
 e2e: check-run $(LOCAL) ## the end-to-end tests, on a stack of their own
 	$(call title,end to end)
-	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 15m -tags e2e -run '^TestEndToEnd' ./local
+	@exec $(LOCAL) e2e -- go -C infra test -count=1 -timeout 40m -tags e2e -run '^TestEndToEnd' ./local
 
 model: ## [SEQUENCES=10000] [SEED=]: random sequences of 50 operations against a model; the seed of one that fails plays it again
 	@SUPPORTVAULT_SEED='$(SEED)' SUPPORTVAULT_SEQUENCES='$(SEQUENCES)' \
