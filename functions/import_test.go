@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/extract"
 	"github.com/supportvault/supportvault/functions/importer"
+	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/history"
 	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/vaulttest"
@@ -206,6 +208,11 @@ func (r *road) lived(t testing.TB, name, start string) admin.Created {
 	}
 	r.quiesce(t)
 	say("canonical", event("ticket", "reopened", "reopened", entry("visitor", "They squeak again", "")))
+	// One of Zendesk, with single tags, a comment that is taken back and one that is made a note.
+	for _, sample := range []string{"created", "comment-agent", "comment-visitor", "tags", "comment-redacted", "comment-made-private"} {
+		r.mustPost(t, a, "zendesk", ofOneTicket(t, sample))
+	}
+	r.quiesce(t)
 	// Calls: hung up, and cut off.
 	say("canonical", event("call", "hung-up", "started", `,"call":{"direction":"inbound"}`), event("call", "cut", "started", `,"call":{"direction":"outbound"}`+entry("visitor", "Hi", "")))
 	pass(3 * time.Minute)
@@ -279,6 +286,58 @@ func TestImportOfAnExtract(t *testing.T) {
 				t.Errorf("at rest (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// ofOneTicket is a sample of Zendesk, those that are of another ticket moved to the one of the others.
+func ofOneTicket(t testing.TB, sample string) []byte {
+	t.Helper()
+	body, err := os.ReadFile("../events/ingest/ok-zendesk-" + sample + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := strings.NewReplacer("7733", "7714", "67ab5f551564", "41990000000103", "41990000000301", "41990000000104")
+	return []byte(moved.Replace(string(body)))
+}
+
+// What was taken back, or made a note, stays so in the account that it was imported into, though it is delivered there once more.
+func TestImportKeepsWhatWasTakenBack(t *testing.T) {
+	r := inMemory()
+	file := r.historyOf(t, r.lived(t, "demo", "identified").Account)
+	to := r.account(t, admin.Request{Account: "empty"})
+	r.imported(t, to.Account, file)
+	again := func() {
+		for _, sample := range []string{"comment-agent", "comment-visitor"} {
+			if status, answer := r.post(to, "zendesk", ofOneTicket(t, sample)); status != 202 {
+				t.Fatalf("%d %s", status, answer)
+			}
+		}
+	}
+	for _, when := range []string{"at once", "when it settled"} {
+		again()
+		tickets := r.listOf(t, to, "tickets", "").Tickets
+		i := slices.IndexFunc(tickets, func(v conversation.View) bool { return v.Conversation == "7714" })
+		if i < 0 {
+			t.Fatalf("%s: it is not there", when)
+		}
+		_, v := r.oneOf(t, to, "tickets", tickets[i].ID)
+		found := 0
+		for _, e := range *v.Entries {
+			switch e.ID {
+			case "41990000000103":
+				if found++; e.Text != "" || !e.Redacted {
+					t.Errorf("%s: it is back: %+v", when, e)
+				}
+			case "41990000000104":
+				if found++; e.Text == "" || !e.Private {
+					t.Errorf("%s: it is no note: %+v", when, e)
+				}
+			}
+		}
+		if found != 2 {
+			t.Errorf("%s: %+v", when, *v.Entries)
+		}
+		r.quiesce(t)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 const (
 	maxList  = 1000
 	maxPages = 1000
+	// maxTaken is for the ids of entries that were taken back, or made notes: as many as a conversation of 10,000 messages has.
+	maxTaken = 10_000
 	// maxAgents bounds places too: naming somebody at a place takes as many names before.
 	maxAgents = 200
 	maxID     = 256
@@ -132,5 +134,17 @@ func (k *checker) rest(r Rest) {
 		k.id(a.ID)
 		k.maybeTime(a.First)
 		k.must(a.Place >= 0 && a.Place < maxAgents)
+	}
+	k.most(len(s.TagChanges), maxList)
+	k.most(len(s.Listed), maxList)
+	for _, change := range s.TagChanges {
+		k.must(change.Tag != "")
+		k.time(change.At)
+	}
+	for _, ids := range [][]string{s.Redacted, s.Noted} {
+		k.most(len(ids), maxTaken)
+		for _, id := range ids {
+			k.id(id)
+		}
 	}
 }

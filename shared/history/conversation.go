@@ -111,9 +111,7 @@ func (w *writer) describe() {
 	if c.Department != "" {
 		w.event(said.Department).Department = c.Department
 	}
-	if !said.Tags.IsZero() {
-		w.event(said.Tags).Tags = append([]string{}, c.Tags...)
-	}
+	w.tags()
 	if c.Rating != nil {
 		w.event(said.Rating).Rating = c.Rating
 	}
@@ -128,6 +126,29 @@ func (w *writer) describe() {
 	}
 	if said.Written {
 		w.event(c.StartedAt).Anchor = c.Rest.Anchor
+	}
+	// By their ids alone, as of the beginning: a delivery that comes late must not bring back what was taken back, nor show a note.
+	if len(said.Redacted)+len(said.Noted) > 0 {
+		e := w.event(c.StartedAt)
+		e.Redacted, e.Noted = said.Redacted, said.Noted
+	}
+}
+
+// tags say the latest list of all of them, and each change since.
+func (w *writer) tags() {
+	said, listed := w.of.Rest.Said, w.of.Tags
+	if len(said.TagChanges) > 0 {
+		listed = said.Listed
+	}
+	if !said.Tags.IsZero() {
+		w.event(said.Tags).Tags = append([]string{}, listed...)
+	}
+	for _, change := range said.TagChanges {
+		if e := w.event(change.At); change.Gone {
+			e.Untagged = append(e.Untagged, change.Tag)
+		} else {
+			e.Tagged = append(e.Tagged, change.Tag)
+		}
 	}
 }
 

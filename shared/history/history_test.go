@@ -61,6 +61,12 @@ func random(r *rand.Rand, kind retention.Kind) []conversation.Event {
 			e.Tags = []string{"billing", "vip"}[:r.IntN(3)]
 		}
 		if r.IntN(3) == 0 {
+			e.Tagged, e.Untagged = []string{one("billing", "vip", "late")}, []string{one("billing", "vip", "gone")}[:r.IntN(2)]
+		}
+		if r.IntN(4) == 0 {
+			e.Redacted, e.Noted = []string{one("1", "2", "never")}[:r.IntN(2)], []string{one("2", "3", "never")}[:r.IntN(2)]
+		}
+		if r.IntN(3) == 0 {
 			e.Rating = new(1 + r.IntN(5))
 		}
 		switch kind {
@@ -115,6 +121,9 @@ func latest(t conversation.Transcript) (last time.Time) {
 	}
 	for _, a := range s.Agents {
 		times = append(times, a.First)
+	}
+	for _, change := range s.TagChanges {
+		times = append(times, change.At)
 	}
 	for _, at := range times {
 		if at.After(last) {
