@@ -1,7 +1,6 @@
 package functions_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,30 +111,43 @@ func TestWholeDeliveriesWithoutATimeComeAgain(t *testing.T) {
 	}
 }
 
-// What ended and went on may end again, in just the same words.
+// What ended and went on may end again, in just the same words, which were then said once.
 func TestATicketIsClosedAgain(t *testing.T) {
-	r := inMemory()
-	demo, told := untimed(t, r)
-	change := func(from, to int, status string) {
-		t.Helper()
-		r.Clock.Advance(time.Hour)
-		r.mustPost(t, demo, "freshdesk", fmt.Appendf(nil, `{"freshdesk_webhook":{"ticket_id":7,"triggered_event":"{status:{from:%d,to:%d}}","ticket_status":%q}}`, from, to, status))
-		r.settleAll(t)
-	}
-	r.mustPost(t, demo, "freshdesk", []byte(told["freshdesk"][0]))
-	for turn := range 3 {
-		change(2, 5, "Closed")
-		closed := r.lines(t, demo)[0]
-		if closed.Status != conversation.StatusClosed || closed.State != conversation.Settled || !closed.EndedAt.Equal(r.Clock.Now()) {
-			t.Fatalf("closed the %d. time: %+v", turn+1, closed)
-		}
-		change(2, 5, "Closed")
-		if got := r.lines(t, demo)[0]; !got.EndedAt.Equal(closed.EndedAt.Time) || got.Revision != closed.Revision {
-			t.Errorf("said again that it was closed the %d. time: %+v", turn+1, got)
-		}
-		change(5, 2, "Open")
-		if open := r.lines(t, demo)[0]; open.Status != conversation.StatusOpen || open.EndedAt != nil || open.Incarnation != 1 {
-			t.Errorf("opened the %d. time: %+v", turn+1, open)
-		}
+	for name, closing := range map[string]struct {
+		body    string
+		entries int
+	}{
+		"by its status": {`{"ticket_id":7,"triggered_event":"{status:{from:2,to:5}}","ticket_status":"Closed"}`, 1},
+		"by a reply":    {`{"ticket_id":7,"triggered_event":"{reply_sent:sent}","ticket_status":"Closed","ticket_latest_public_comment":"Noor Bakker : Done."}`, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := inMemory()
+			demo, told := untimed(t, r)
+			tell := func(body string) {
+				t.Helper()
+				r.Clock.Advance(time.Hour)
+				r.mustPost(t, demo, "freshdesk", []byte(`{"freshdesk_webhook":`+body+`}`))
+				r.settleAll(t)
+			}
+			r.mustPost(t, demo, "freshdesk", []byte(told["freshdesk"][0]))
+			for turn := range 3 {
+				tell(closing.body)
+				closed := r.lines(t, demo)[0]
+				if closed.Status != conversation.StatusClosed || closed.State != conversation.Settled || !closed.EndedAt.Equal(r.Clock.Now()) {
+					t.Fatalf("closed the %d. time: %+v", turn+1, closed)
+				}
+				if n := len(*closed.Entries); n != closing.entries {
+					t.Errorf("closed the %d. time it has %d entries, want %d", turn+1, n, closing.entries)
+				}
+				tell(closing.body)
+				if got := r.lines(t, demo)[0]; !got.EndedAt.Equal(closed.EndedAt.Time) || got.Revision != closed.Revision {
+					t.Errorf("said again that it was closed the %d. time: %+v", turn+1, got)
+				}
+				tell(`{"ticket_id":7,"triggered_event":"{status:{from:5,to:2}}","ticket_status":"Open"}`)
+				if open := r.lines(t, demo)[0]; open.Status != conversation.StatusOpen || open.EndedAt != nil || open.Incarnation != 1 {
+					t.Errorf("opened the %d. time: %+v", turn+1, open)
+				}
+			}
+		})
 	}
 }

@@ -81,7 +81,7 @@ func (h *Intake) write(ctx context.Context, ses *vault.Session, record string, e
 	wrote := false
 	var strayed *vault.Row // where the event was written too late: a settling had passed that generation
 	for range attempts {
-		row, ok, err := h.life(ctx, ses, record, e, with, choose)
+		row, ok, err := h.life(ctx, ses, record, &e, with, choose)
 		if err != nil {
 			return false, err
 		}
@@ -135,19 +135,19 @@ func reference(r vault.Row) vault.Reference {
 
 // life finds the life of the conversation that the event belongs to, or begins one; ok is false for an event of which
 // everything is known already, but perhaps where its files are.
-func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e conversation.Event, with *files, choose chooser) (row vault.Row, ok bool, err error) {
+func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e *conversation.Event, with *files, choose chooser) (row vault.Row, ok bool, err error) {
 	for range attempts {
 		rows, err := ses.Rows(ctx, record)
 		if err != nil {
 			return row, false, err
 		}
-		if row, known, err := h.repeated(ctx, ses, rows, e); err != nil || known {
+		if row, known, err := h.repeated(ctx, ses, rows, e, with); err != nil || known {
 			if errors.Is(err, vault.ErrMoved) {
 				continue
 			}
 			return row, false, err
 		}
-		row, begin := choose(rows, e)
+		row, begin := choose(rows, *e)
 		if !begin && row.State == vault.Settled {
 			// What counts as known must be in the row's own record, so the row is not read again behind our back.
 			c, err := ses.Collect(ctx, row, nil)
@@ -168,7 +168,7 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 				return row, false, err
 			case c.Over: // and not yet purged
 				begin, row.State = true, vault.Destroyed
-			case !c.Adds(e):
+			case !c.Adds(*e):
 				return row, false, h.retold(ctx, ses, c, with)
 			}
 		}
@@ -207,20 +207,27 @@ func (h *Intake) life(ctx context.Context, ses *vault.Session, record string, e 
 }
 
 // repeated finds the life that knows an event without a time of its own, which by the time of its receipt would be something new
-// whenever it comes. An end or a reopening can happen again in just the same words: it does where the newest life stands otherwise.
-func (h *Intake) repeated(ctx context.Context, ses *vault.Session, rows []vault.Row, e conversation.Event) (row vault.Row, ok bool, err error) {
-	i := slices.IndexFunc(rows, func(r vault.Row) bool { return ses.Knows(r, e) })
+// whenever it comes. An end or a reopening can happen again in just the same words: it does where the newest life stands otherwise,
+// and is then all that the event says. What was written with it is known.
+func (h *Intake) repeated(ctx context.Context, ses *vault.Session, rows []vault.Row, e *conversation.Event, with *files) (row vault.Row, ok bool, err error) {
+	i := slices.IndexFunc(rows, func(r vault.Row) bool { return ses.Knows(r, *e) })
 	if i < 0 {
 		return row, false, nil
 	}
-	if len(e.Entries) > 0 || e.Ended == e.Reopened || rows[0].State == vault.Destroyed {
+	// Of what was written while a ticket was open, its sender says that it was; that does not open it again.
+	if e.Ended == e.Reopened || e.Reopened && len(e.Entries) > 0 || rows[0].State == vault.Destroyed {
 		return rows[i], true, nil
 	}
 	c, err := ses.Collect(ctx, rows[0], nil)
 	if errors.Is(err, vault.ErrUnreadable) || errors.Is(err, vault.ErrDamaged) { // it is being destroyed
 		return rows[i], true, nil
 	}
-	return rows[i], err == nil && (c.Over || c.Ended() == e.Ended), err
+	if err != nil || c.Over || c.Ended() == e.Ended {
+		return rows[i], err == nil, err
+	}
+	e.Entries, e.Whole = nil, false
+	clear(with.contents)
+	return row, false, nil
 }
 
 func newest(rows []vault.Row) int {
