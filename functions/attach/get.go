@@ -212,8 +212,8 @@ func (g getting) seal(body io.Reader, said string) (_ got, why conversation.File
 }
 
 // keep writes the object, then that it is there. A conversation that was destroyed meanwhile takes it along: its key went before its
-// objects were deleted, so whoever still sees the key has put the object before. So does an entry that was taken back, and a file
-// of which something else was told. Only then the due row of the claim goes, which leads to the object until that.
+// objects were deleted, so whoever still sees the key has put the object before. So does an entry that was taken back. A file of which
+// something else was told is put over this one. Only then the due row of the claim goes, which leads to the object until that.
 func (g getting) keep(ctx context.Context, f got) error {
 	object := vault.FileObject(g.file.Reference)
 	if err := g.Store.Objects.Put(ctx, object, f.object); err != nil {
@@ -231,10 +231,13 @@ func (g getting) keep(ctx context.Context, f got) error {
 	if err != nil {
 		return err
 	}
-	if !ok || now.State == vault.Destroyed || !there || file.State != conversation.FileStored {
+	switch {
+	case !ok || now.State == vault.Destroyed || !there || file.State == conversation.FileMissing:
 		if err := g.Store.Objects.Delete(ctx, object); err != nil {
 			return err
 		}
+		return g.Store.FileDone(ctx, g.file)
+	case file.State == conversation.FileWaiting: // whoever gets what was told since may have put it already
 		return g.Store.FileDone(ctx, g.file)
 	}
 	if err := g.Store.FileDone(ctx, g.file); err != nil {
