@@ -163,6 +163,28 @@ func TestTries(t *testing.T) {
 	}
 }
 
+// A job that somebody worked on since it was read is not gone on with from where it was then.
+func TestAJobIsTakenAsItWasRead(t *testing.T) {
+	b := newBench(t, nil)
+	id := b.begun(t).ID
+	before := b.at(t, id)
+	other, err := b.jobs.Take(t.Context(), b.at(t, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Work.Steps, other.BusyUntil = 5, b.Clock.Now()
+	if err := b.jobs.Update(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.jobs.Take(t.Context(), before); !errors.Is(err, jobs.ErrBusy) {
+		t.Errorf("taken as it was: %v", err)
+	}
+	now, err := b.jobs.Take(t.Context(), b.at(t, id))
+	if err != nil || now.Work.Steps != 5 {
+		t.Errorf("%+v %v", now.Work, err)
+	}
+}
+
 // A process that died has its job until its claim is over; what nobody works on for three hours has stalled, until a message
 // comes for it all the same.
 func TestStalled(t *testing.T) {

@@ -130,23 +130,28 @@ func (js Jobs[W]) turn(ctx context.Context, j Job[W], from, to Status) (_ Job[W]
 // claimed is how long a claim lasts where the invocation has no end; Lambda's have one of at most 15 minutes.
 const claimed = 15 * time.Minute
 
-// Take claims a job that runs for as long as this invocation may, and counts the try.
+// Take claims a job that runs for as long as this invocation may, and counts the try. ErrBusy is also for a job that somebody worked
+// on since it was read: who goes on must know how far it is.
 func (js Jobs[W]) Take(ctx context.Context, j Job[W]) (Job[W], error) {
 	now, claim := js.Store.Now(), rand.Text()
 	until := now.Add(claimed)
 	if deadline, ok := ctx.Deadline(); ok {
 		until = now.Add(min(time.Until(deadline), claimed))
 	}
+	values := attr.Item{
+		":claim": attr.S(claim), ":until": attr.Time(until), ":tries": attr.N(j.Tries + 1), ":running": attr.S(Running), ":now": attr.Time(now),
+	}
+	asRead := "attribute_not_exists(claim)"
+	if j.claim != "" {
+		asRead, values[":read"] = "claim = :read", attr.S(j.claim)
+	}
 	_, err := js.Store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &js.Store.Tables.Control, Key: js.key(j),
 		UpdateExpression: aws.String("SET claim = :claim, busyUntil = :until, tries = :tries"),
 		// Mine: the SDK repeats a write whose answer was lost.
-		ConditionExpression:      aws.String("#status = :running AND busyUntil <= :now OR claim = :claim"),
-		ExpressionAttributeNames: map[string]string{"#status": "status"},
-		ExpressionAttributeValues: attr.Item{
-			":claim": attr.S(claim), ":until": attr.Time(until), ":tries": attr.N(j.Tries + 1),
-			":running": attr.S(Running), ":now": attr.Time(now),
-		},
+		ConditionExpression:       aws.String("#status = :running AND busyUntil <= :now AND " + asRead + " OR claim = :claim"),
+		ExpressionAttributeNames:  map[string]string{"#status": "status"},
+		ExpressionAttributeValues: values,
 	})
 	if vault.IsConditionFailed(err) {
 		return j, ErrBusy

@@ -242,8 +242,8 @@ func (p intercomPeople) wrote(part intercomPart, id string, at conversation.Time
 	case conversation.Visitor:
 		p.subject(conversation.Subject{Name: part.Author.Name, Email: part.Author.Email, VisitorID: author})
 	case conversation.Agent:
-		if part.Author.Type == "admin" && author != "" && !slices.Contains(p.event.AgentIDs, author) {
-			p.event.AgentIDs = append(p.event.AgentIDs, author)
+		if part.Author.Type == "admin" {
+			addAgent(p.event, author)
 		}
 	case conversation.System:
 		entry.Author.Name = "" // it may be a visitor's, which is not always to be kept

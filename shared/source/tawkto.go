@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha1" // tawk.to signs with HMAC-SHA1 and with nothing else
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -152,8 +151,8 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 		e.Entries = append(e.Entries, conversation.Entry{
 			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type),
 		})
-		if author.Role == conversation.Agent && author.Name != "" && !slices.Contains(e.AgentIDs, author.Name) {
-			e.AgentIDs = append(e.AgentIDs, author.Name)
+		if author.Role == conversation.Agent {
+			addAgent(&e, author.Name)
 		}
 	}
 	return e, nil
