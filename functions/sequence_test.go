@@ -1237,7 +1237,7 @@ func TestRandomSequencesAgainstAModel(t *testing.T) {
 	if s := os.Getenv("SUPPORTVAULT_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	deadline := time.Now().Add(45 * time.Second) // of two cores
+	deadline := time.Now().Add(30 * time.Second) // of two cores
 	var next, played atomic.Uint64
 	var failed atomic.Bool
 	var workers sync.WaitGroup
