@@ -217,6 +217,17 @@ func (r *road) withLabel(t testing.TB, chat string) (a admin.Created, id, file s
 	return a, id, r.attachments(t, a, id)[0].ID
 }
 
+// withLabelToGet is an account with a chat that has settled, whose file nobody has got yet.
+func (r *road) withLabelToGet(t testing.TB) (a admin.Created, id string) {
+	t.Helper()
+	a = r.account(t, admin.Request{Account: "demo"})
+	r.allow(t, a, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
+	r.mustPost(t, a, "canonical", wholeWithFiles("c", noon, label))
+	r.settleAll(t)
+	return a, r.id(t, a, "canonical", "c", 1)
+}
+
 // attachments are those of the first entry of a chat.
 func (r *road) attachments(t testing.TB, a admin.Created, id string) []conversation.Attachment {
 	t.Helper()
@@ -731,12 +742,7 @@ func TestFileThatComesTooLate(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %t", when, after), func(t *testing.T) {
 				r := inMemory()
-				demo := r.account(t, admin.Request{Account: "demo"})
-				r.allow(t, demo, "canonical", "files.example.com")
-				r.web.serve("files.example.com", servesPNG)
-				r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, label))
-				r.settleAll(t)
-				id := r.id(t, demo, "canonical", "c", 1)
+				demo, id := r.withLabelToGet(t)
 				made := 0
 				hook := func(_ context.Context, req vaulttest.Request) error {
 					if req.Operation != when {
@@ -1499,12 +1505,7 @@ func TestFileWhoseRowIsDamaged(t *testing.T) {
 func TestFileOfAConversationThatNobodyMayRead(t *testing.T) {
 	for _, byHand := range []bool{false, true} {
 		r := inMemory()
-		demo := r.account(t, admin.Request{Account: "demo"})
-		r.allow(t, demo, "canonical", "files.example.com")
-		r.web.serve("files.example.com", servesPNG)
-		r.mustPost(t, demo, "canonical", wholeWithFiles("c", noon, label))
-		r.settleAll(t)
-		id := r.id(t, demo, "canonical", "c", 1)
+		demo, id := r.withLabelToGet(t)
 		if byHand {
 			if code := r.destroy(t, demo, id, nil); code != "" {
 				t.Fatal(code)

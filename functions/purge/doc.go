@@ -13,8 +13,7 @@
 //  3. rest: its conversations lose their own keys and those of their files, as do those of other days that a rule or a cadence
 //     ends; what is held stays. Then all that has lost its keys is listed, with how many files it had, and stated in receipts, one
 //     for each act and kind, and only then its items and objects go, and its places in the index. The row stays with the time up
-//     to which everything was known, so that late
-//     duplicates are recognised;
+//     to which everything was known, so that late duplicates are recognised;
 //  4. row: the cohort's row goes when a later run finds nothing left of it.
 //
 // What others destroy under the fence of a run, as it completes or because nobody settled it in time, the next run states. A run
