@@ -109,6 +109,7 @@ func (d described) schemathesis(
 		"API="+d.API, "ACCOUNT="+d.Account, fmt.Sprintf("ADMITTED=%t", tokens[0] == d.Token), "TOKEN="+tokens[0], "LINK="+link,
 		"TOKENS="+strings.Join(tokens, " "), "KNOWN="+string(leads), "CANONICAL_SECRET="+d.Sources["canonical"].Secret,
 		"HOOKS="+filepath.Join(local, "schemathesis_hooks.py"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
+		"PYTHONHASHSEED=0", // or the order in sets differs, and with it what is generated
 	), filepath.Join(h.tools(), "schemathesis", "bin", "schemathesis"),
 		append([]string{"--config-file", filepath.Join(local, "schemathesis.toml"), "run", description, "--no-color"}, args...)...)
 }
