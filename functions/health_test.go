@@ -84,9 +84,21 @@ func healthOfASource(t *testing.T, r *road) {
 	for range 45 {
 		refused()
 	}
-	r.mustPost(t, demo, "tawkto", tawkStart("c1", noon, "Hello"))
 	if got := r.source(t, demo, "tawkto").Health; cmp.Diff(h, got) != "" {
 		t.Errorf("within ten seconds it was written again: %+v", got)
+	}
+	r.Clock.Advance(time.Second)
+	r.mustPost(t, demo, "tawkto", tawkStart("c1", noon, "Hello"))
+	h = r.source(t, demo, "tawkto").Health
+	if h.Days[0].Accepted != 2 || h.Days[0].Refused != 50 || !h.LastAccepted.At.Equal(noon.Add(time.Second)) {
+		t.Errorf("the first that is taken after refusals is not written: %+v", h)
+	}
+	refused()
+	if got := r.source(t, demo, "tawkto").Health; got.Days[0].Refused != 51 {
+		t.Errorf("the first that is refused after one that was taken is not written: %+v", got)
+	}
+	for range 3 {
+		refused()
 	}
 	r.Clock.Advance(10 * time.Second)
 	if status, _ := r.post(demo, "tawkto", []byte(`{}`)); status != 400 {
@@ -95,9 +107,9 @@ func healthOfASource(t *testing.T, r *road) {
 	want := admin.SourceHealth{
 		LastAccepted: &admin.LastAccepted{At: h.LastAccepted.At, Type: "chat:start"},
 		LastRefused:  &admin.LastRefused{At: h.LastAccepted.At, Code: "field_missing"},
-		Days:         []admin.SourceDay{{Day: "2026-11-21", Accepted: 2, Duplicates: 1, Refused: 51}},
+		Days:         []admin.SourceDay{{Day: "2026-11-21", Accepted: 2, Duplicates: 1, Refused: 55}},
 	}
-	want.LastRefused.At.Time = noon.Add(10 * time.Second)
+	want.LastRefused.At.Time = noon.Add(11 * time.Second)
 	if diff := cmp.Diff(want, r.source(t, demo, "tawkto").Health); diff != "" {
 		t.Errorf("ten seconds later (-want +got):\n%s", diff)
 	}
@@ -109,7 +121,7 @@ func healthOfASource(t *testing.T, r *road) {
 	}
 	r.Clock.Advance(2 * time.Second)
 	r.mustPost(t, demo, "tawkto", tawkStart("c3", r.Clock.Now(), "Hello"))
-	want.Days = []admin.SourceDay{{Day: "2026-11-22", Accepted: 1}, {Day: "2026-11-21", Accepted: 2, Duplicates: 1, Refused: 59}}
+	want.Days = []admin.SourceDay{{Day: "2026-11-22", Accepted: 1}, {Day: "2026-11-21", Accepted: 2, Duplicates: 1, Refused: 63}}
 	if diff := cmp.Diff(want.Days, r.source(t, demo, "tawkto").Health.Days); diff != "" {
 		t.Errorf("past midnight (-want +got):\n%s", diff)
 	}

@@ -19,11 +19,12 @@
 // times, in any order, by either trigger. A message of the queue that fails is reported and comes again after two minutes;
 // after a hundred times it is in the dead-letter queue.
 //
-// Of every source that an account has, deliveries are counted (control, package health): in memory, and the first six that the process
-// sees are written down as they come, then one every ten seconds, each with all that was not; before it is answered and for a quarter of a
-// second at most. A count that cannot be written stays in memory; the delivery is answered all the same. What was counted of a busy source
-// in the last seconds before a process ended, or was not asked again, may be missing. Strangers can cause no more writes than that, and
-// none for accounts that do not exist or sources that an account does not have.
+// Of every source that an account has, deliveries are counted (control, package health): in memory, and the first six that the
+// process sees are written down as they come, then one every ten seconds, each with all that was not, and the first that is taken
+// after refusals or refused after that; before it is answered and for a quarter of a second at most. A count that cannot be written
+// stays in memory; the delivery is answered all the same. What was counted of a busy source in the last seconds before a process
+// ended, or was not asked again, may be missing. Strangers can cause no more writes than that, but one for each delivery that is
+// taken, and none for accounts that do not exist or sources that an account does not have.
 //
 // So the time that an answer takes may tell a stranger whether there is an account, though the answer does not: of one that there is, counts
 // are written and KMS opens the key. The ids of accounts are no secrets; they stand in the addresses that senders are given.

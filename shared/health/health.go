@@ -37,7 +37,8 @@ const (
 	// shards are over how many rows a day's counts are spread.
 	shards = 8
 	// atOnce is how many deliveries of a source a process writes down as they come, every how often it may after that: where little
-	// comes, nothing is lost with a process that ends or is never asked again.
+	// comes, nothing is lost with a process that ends or is never asked again. What is taken after refusals, or refused after that,
+	// is written at once: whoever has just set a source up looks whether it works.
 	atOnce = 6
 	every  = 10 * time.Second
 	// patience is how long a delivery waits at most for what is counted of it.
@@ -77,16 +78,17 @@ type counts struct {
 	acceptedName, refusedCode     string
 }
 
-// tally is what a process counts of a source, and when it may write.
+// tally is what a process counts of a source, when it may write, and whether the last delivery was taken.
 type tally struct {
 	counts
 	writes *rate.Limiter
+	taken  bool
 }
 
 // Accepted counts a delivery that was taken; duplicate says that everything in it had come before. The name is that of its
 // type. The source is one that the account has.
 func (c *Counter) Accepted(ctx context.Context, account, source, name string, duplicate bool) error {
-	return c.count(ctx, place{account, source}, func(n *counts, now time.Time) {
+	return c.count(ctx, place{account, source}, true, func(n *counts, now time.Time) {
 		n.accepted++
 		if duplicate {
 			n.duplicates++
@@ -98,14 +100,14 @@ func (c *Counter) Accepted(ctx context.Context, account, source, name string, du
 // Refused counts a delivery that was not, and why. The source is one that the account has: what strangers send to others is
 // not counted, so that they cannot fill the table.
 func (c *Counter) Refused(ctx context.Context, account, source, code string) error {
-	return c.count(ctx, place{account, source}, func(n *counts, now time.Time) {
+	return c.count(ctx, place{account, source}, false, func(n *counts, now time.Time) {
 		n.refused++
 		n.lastRefused, n.refusedCode = now, code
 	})
 }
 
 // count adds to what is remembered and, when that is due, writes it down. What could not be written is remembered.
-func (c *Counter) count(ctx context.Context, p place, add func(*counts, time.Time)) error {
+func (c *Counter) count(ctx context.Context, p place, taken bool, add func(*counts, time.Time)) error {
 	now := c.now()
 	c.mu.Lock()
 	if c.of == nil || len(c.of) > known {
@@ -124,7 +126,9 @@ func (c *Counter) count(ctx context.Context, p place, add func(*counts, time.Tim
 		n.counts = counts{day: today}
 	}
 	add(&n.counts, now)
-	if !n.writes.AllowN(now, 1) && len(written) == 0 {
+	turned := n.taken != taken
+	n.taken = taken
+	if !n.writes.AllowN(now, 1) && !turned && len(written) == 0 {
 		c.mu.Unlock()
 		return nil
 	}
