@@ -395,6 +395,7 @@ func TestEndToEndRefusals(t *testing.T) {
 }
 
 func TestEndToEndExpiry(t *testing.T) {
+	t.Parallel()
 	s := deployedStack(t)
 	brief := s.newAccount(t, accountRequest{Account: "brief", Plan: "standard", Start: "identified", Retention: "PT1M"})
 	for _, sample := range readSamples(t) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/supportvault/supportvault/shared/attr"
 )
@@ -41,6 +42,10 @@ func Write(ctx context.Context, db *dynamodb.Client, table string, e Entry) erro
 	_, err := db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
+	// Nobody else makes this key: it is there where the client repeated a request whose answer was lost.
+	if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); there {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("write audit entry: %w", err)
 	}

@@ -3,9 +3,14 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/shared/audit"
@@ -64,6 +69,28 @@ func TestEntriesAreReadAsTheyWereWritten(t *testing.T) {
 	}
 	if other := read(t, v, "othe", want[0].At, want[6].At); len(other) != 0 {
 		t.Errorf("an account whose name is the beginning of another's has %v", other)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) Do(req *http.Request) (*http.Response, error) { return t(req) }
+
+// The client repeats a request whose answer was lost; the entry is there then.
+func TestALostAnswerIsNoFailure(t *testing.T) {
+	asked := 0
+	db := dynamodb.New(dynamodb.Options{
+		Region: "us-east-2", Credentials: aws.AnonymousCredentials{},
+		HTTPClient: transport(func(*http.Request) (*http.Response, error) {
+			if asked++; asked == 1 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			failed := `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}`
+			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(failed))}, nil
+		}),
+	})
+	if err := audit.Write(t.Context(), db, "control", audit.Entry{Account: "demo", At: noon}); err != nil || asked != 2 {
+		t.Errorf("%v after %d requests", err, asked)
 	}
 }
 
