@@ -326,7 +326,7 @@ func TestTriedSamplesAreCanonical(t *testing.T) {
 // moved makes somebody else change a source just before it is written.
 func (r *road) moved(t testing.TB, sourceName string) {
 	r.Fault.Set(func(_ context.Context, req vaulttest.Request) error {
-		if req.Operation != "UpdateItem" {
+		if req.Operation != "TransactWriteItems" {
 			return nil
 		}
 		r.Fault.Set(nil)

@@ -326,7 +326,7 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 		return Rotated{}, err
 	}
 	version := attr.GetN(before.Item, "version")
-	update := &dynamodb.UpdateItemInput{
+	update := &types.Update{
 		TableName: &h.Store.Tables.Control, Key: key,
 		UpdateExpression:          aws.String("SET secrets = :secrets, version = :next"),
 		ConditionExpression:       aws.String("attribute_not_exists(version)"),
@@ -335,11 +335,7 @@ func (h *Handler) Rotate(ctx context.Context, req Request) (Rotated, error) {
 	if before.Item != nil {
 		update.ConditionExpression, update.ExpressionAttributeValues[":version"] = aws.String("version = :version"), attr.N(version)
 	}
-	_, err = h.Store.DB.UpdateItem(ctx, update)
-	if vault.IsConditionFailed(err) {
-		return Rotated{}, ErrBusy
-	}
-	if err != nil {
+	if err := h.transact(ctx, []types.TransactWriteItem{{Update: update}}, ErrBusy); err != nil {
 		return Rotated{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	return Rotated{Account: req.Account, Source: req.Source, Secret: secrets[0].Value, PreviousValidUntil: until}, nil

@@ -531,10 +531,11 @@ func (d *desk) putInForce(ctx context.Context, from, p account.Policy, more ...t
 	return d.transact(ctx, writes, ErrPolicyMoved)
 }
 
-// transact writes, and answers a fault where a condition is false. Where another transaction is in the way, it waits for it.
-func (d *desk) transact(ctx context.Context, writes []types.TransactWriteItem, moved error) error {
+// transact writes, and answers a fault where a condition is false. Where another transaction is in the way, it waits for it. A
+// transaction has a token: one that the SDK repeats because its answer was lost does not find its own conditions false.
+func (h *Handler) transact(ctx context.Context, writes []types.TransactWriteItem, moved error) error {
 	for try := 1; ; try++ {
-		_, err := d.Store.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		_, err := h.Store.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 		if !ok {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/supportvault/supportvault/shared/account"
 	"github.com/supportvault/supportvault/shared/attr"
@@ -290,18 +291,14 @@ func (d *desk) changeSource(ctx context.Context, row attr.Item, name string, cha
 	if change == nil {
 		expression += " REMOVE secrets, settings"
 	}
-	update := &dynamodb.UpdateItemInput{
+	update := &types.Update{
 		TableName: &d.Store.Tables.Control, Key: attr.Key(account.Partition(d.ses.Account), account.SourceKey(name)),
 		UpdateExpression: &expression, ConditionExpression: aws.String("attribute_not_exists(version)"), ExpressionAttributeValues: values,
 	}
 	if row != nil {
 		update.ConditionExpression, values[":version"] = aws.String("version = :version"), attr.N(version)
 	}
-	_, err := d.Store.DB.UpdateItem(ctx, update)
-	if vault.IsConditionFailed(err) {
-		return ErrSourceMoved
-	}
-	return err
+	return d.transact(ctx, []types.TransactWriteItem{{Update: update}}, ErrSourceMoved)
 }
 
 // rotateSource gives a source a new secret; the one before is taken for another week.

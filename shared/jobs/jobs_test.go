@@ -236,6 +236,7 @@ func TestStart(t *testing.T) {
 		{"started twice", func() (bool, error) { _, ok, err := b.jobs.Start(t.Context(), j); return ok, err }, false, jobs.Running},
 		{"taken back", func() (bool, error) { return true, b.jobs.Unstart(t.Context(), j) }, true, jobs.Waiting},
 	} {
+		b.Clock.Advance(time.Millisecond)
 		if ok, err := step.do(); ok != step.ok || err != nil {
 			t.Errorf("%s: %v %v", step.name, ok, err)
 		}

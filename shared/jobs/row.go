@@ -57,15 +57,12 @@ func (j Job[W]) attributes() attr.Item {
 	}
 }
 
-// Put puts the row of a new job.
+// Put puts the row of a new job, whose id is random: nobody else has it.
 func (js Jobs[W]) Put(ctx context.Context, j Job[W]) error {
 	item := j.attributes()
 	maps.Copy(item, js.key(j))
 	item["by"], item["createdAt"] = attr.S(j.By), attr.Time(j.CreatedAt)
-	_, err := js.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &js.Store.Tables.Control, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	})
-	if err != nil {
+	if _, err := js.Store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &js.Store.Tables.Control, Item: item}); err != nil {
 		return fmt.Errorf("put %s: %w", js.What, err)
 	}
 	return nil
@@ -104,7 +101,8 @@ func (js Jobs[W]) List(ctx context.Context, account string) (jobs []Job[W], err 
 	return jobs, err
 }
 
-// Start says that a job that waits runs from now on, as it is given; ok is false where it was started already.
+// Start says that a job that waits runs from now on, as it is given; ok is false where it was started already, in an earlier
+// millisecond: within one, two may both start it, which sends two messages of one job.
 func (js Jobs[W]) Start(ctx context.Context, j Job[W]) (_ Job[W], ok bool, err error) {
 	return js.turn(ctx, j, Waiting, Running)
 }
@@ -117,7 +115,9 @@ func (js Jobs[W]) Unstart(ctx context.Context, j Job[W]) error {
 
 func (js Jobs[W]) turn(ctx context.Context, j Job[W], from, to Status) (_ Job[W], ok bool, err error) {
 	j.Status, j.BusyUntil = to, js.Store.Now()
-	err = js.set(ctx, j, "#status = :from AND attribute_not_exists(claim)", attr.Item{":from": attr.S(from)})
+	// Mine: the SDK repeats a write whose answer was lost.
+	mine := "#status = :status AND #busyUntil = :busyUntil"
+	err = js.set(ctx, j, "(#status = :from OR "+mine+") AND attribute_not_exists(claim)", attr.Item{":from": attr.S(from)})
 	if vault.IsConditionFailed(err) {
 		return j, false, nil
 	}

@@ -69,9 +69,12 @@ type Vault struct {
 	// Fault, if set, is asked before every request to DynamoDB and to the bucket; an error that it returns is the request's
 	// answer, and the request is not made. Its context is the request's.
 	Fault Hook
-	// After is the same after a request has been made.
+	// After is the same after a request has been made. ErrAgain has it made again, and the second answer counts.
 	After Hook
 }
+
+// ErrAgain is for a request whose answer is lost, which the SDK makes again.
+var ErrAgain = errors.New("vaulttest: once more")
 
 // Hook sees requests.
 type Hook struct {
@@ -225,6 +228,9 @@ func (v *Vault) inject(stack *middleware.Stack) error {
 		if err == nil {
 			err = v.After.see(ctx, r)
 		}
+		if errors.Is(err, ErrAgain) {
+			return next.HandleInitialize(ctx, in)
+		}
 		return out, md, err
 	}), middleware.After)
 }
@@ -316,7 +322,7 @@ func (b *Bucket) PutBack(objects map[string][]byte) {
 	b.objects = maps.Clone(objects)
 }
 
-// request makes a request between the hooks.
+// request makes a request between the hooks. Made again, it is as it was.
 func (b *Bucket) request(ctx context.Context, operation string, do func()) error {
 	r := Request{Operation: operation}
 	if err := b.before.see(ctx, r); err != nil {
@@ -325,7 +331,10 @@ func (b *Bucket) request(ctx context.Context, operation string, do func()) error
 	b.mu.Lock()
 	do()
 	b.mu.Unlock()
-	return b.after.see(ctx, r)
+	if err := b.after.see(ctx, r); !errors.Is(err, ErrAgain) {
+		return err
+	}
+	return nil
 }
 
 // Objects is a copy of what the bucket holds.
