@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/supportvault/supportvault/functions/admin"
+	"github.com/supportvault/supportvault/functions/ingest"
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
@@ -170,6 +171,22 @@ func TestHealthIsNotForStrangers(t *testing.T) {
 	}
 	if want := 6 + 9; writes != want {
 		t.Errorf("%d writes in 100 seconds, want %d", writes, want)
+	}
+}
+
+// What is refused before it is read shows too: a sender whose deliveries are too large has its administrator look here. Its answer
+// is the same where there is no account.
+func TestHealthOfWhatIsTooLarge(t *testing.T) {
+	r := inMemory()
+	demo := r.account(t, admin.Request{Account: "demo"})
+	large := []byte(strings.Repeat(" ", ingest.MaxBody+1))
+	nobody := admin.Created{Account: "nobody", Sources: demo.Sources}
+	status, answer := r.post(demo, "tawkto", large)
+	if other, same := r.post(nobody, "tawkto", large); status != 413 || other != status || same != answer {
+		t.Errorf("%d %s, of no account %d %s", status, answer, other, same)
+	}
+	if h := r.source(t, demo, "tawkto").Health; h.LastRefused == nil || h.LastRefused.Code != "body_too_large" {
+		t.Errorf("%+v", h)
 	}
 }
 

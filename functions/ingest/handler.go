@@ -83,10 +83,7 @@ func address(_ context.Context, req events.APIGatewayV2HTTPRequest) (int, any, e
 }
 
 func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPRequest) (int, any, error) {
-	body, err := edge.Body(req, MaxBody)
-	if err != nil {
-		return 0, nil, err
-	}
+	body, unread := edge.Body(req, MaxBody)
 	from := req.PathParameters["source"]
 	adapter, ok := source.Lookup(from)
 	if !ok {
@@ -106,11 +103,18 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	left := tablesTimeout - time.Since(begun) // without what it takes to read the body
 	opened()
 	if errors.Is(err, vault.ErrNoAccount) {
+		if unread != nil {
+			return 0, nil, unread
+		}
 		// The same work and the same answer as for a wrong signature: neither tells whether the account exists.
 		return 0, nil, errors.Join(adapter.Verify(delivery, nil), source.ErrSignature)
 	}
 	if err != nil {
 		return 0, nil, edge.ErrUnavailable.Because(err)
+	}
+	if unread != nil {
+		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(unread).Code))
+		return 0, nil, unread
 	}
 	delivery.Settings = ses.Settings
 	adapted, err := h.understood(adapter, delivery, ses)
