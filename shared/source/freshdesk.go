@@ -19,7 +19,8 @@ import (
 //	ticket_id (needed), ticket_subject, ticket_status, ticket_tags, ticket_group_name, ticket_agent_name and _email
 //	ticket_requester_name, _email, _phone, or ticket_contact_… with _unique_external_id
 //	ticket_description                          the first message, of a delivery about the creation
-//	ticket_latest_public_comment, _private_…    what was said last, of a delivery about a reply or note; or conversation_body
+//	ticket_latest_public_comment, _private_…    what was said last, of a delivery about a reply or note
+//	conversation_body                           the same, only where triggered_event tells whether everybody sees it
 //	ticket_created_at, ticket_updated_at, conversation_created_at    times; conversation_requester, the requester's name
 //	triggered_event                             what happened: {ticket_action:created}, {note_type:private}, {status:{from:2,to:4}}
 //
@@ -139,6 +140,8 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 
 	happened := strings.ToLower(t.text("triggered_event"))
 	name := freshdeskName(happened)
+	// What is not said to be public is a note.
+	private := strings.Contains(happened, freshdeskNote) || strings.Contains(happened, "note") && !strings.Contains(happened, "public")
 	switch name {
 	case "created":
 		e.Time = t.time("ticket_created_at")
@@ -148,18 +151,20 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 		}
 	case "comment", "unsaid":
 		e.Time = t.time("conversation_created_at")
-		private := strings.Contains(happened, "private")
-		if !private {
+		switch {
+		case name == "unsaid":
+			t.comment(&e, subject.Name, agent, "", "ticket_latest_public_comment")
+			t.comment(&e, subject.Name, agent, freshdeskNote, "ticket_latest_private_comment")
+		case private:
+			t.comment(&e, subject.Name, agent, freshdeskNote, "ticket_latest_private_comment", "conversation_body")
+		default:
 			t.comment(&e, subject.Name, agent, happened, "ticket_latest_public_comment", "conversation_body")
-		}
-		if private || name == "unsaid" {
-			t.comment(&e, subject.Name, agent, "private", "ticket_latest_private_comment")
 		}
 	default:
 		e.Time = t.time("ticket_updated_at")
 	}
 	_, change, turned := strings.Cut(happened, "status:{")
-	if change, _, _ = strings.Cut(change, "}"); turned || name != "changed" && !strings.Contains(happened, "private") {
+	if change, _, _ = strings.Cut(change, "}"); turned || name != "changed" && !private {
 		// What else is changed of a ticket that is over does not end it anew.
 		e.Status = freshdeskStatus(t.text("ticket_status"))
 		e.Ended = ends(e.Status)
@@ -177,6 +182,9 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 	}
 	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
 }
+
+// freshdeskNote is Freshdesk's word for a note among agents.
+const freshdeskNote = "private"
 
 // freshdeskName is of what a delivery tells: the creation, a comment, the status, another change, or it does not say.
 func freshdeskName(happened string) string {
@@ -204,7 +212,7 @@ func (t *freshdeskTicket) comment(e *conversation.Event, requester, agent, happe
 	if name = strings.TrimSpace(name); !found || len(name) > longestName || strings.ContainsAny(name, "<>\n") {
 		name, text = "", said
 	}
-	entry := conversation.Entry{Time: e.Time, Text: plainText(text), Private: happened == "private"}
+	entry := conversation.Entry{Time: e.Time, Text: plainText(text), Private: happened == freshdeskNote}
 	customer := strings.Contains(happened, "customer_reply")
 	own := name != "" && name == requester && name != agent // a rule may take the requester's for a reply as well
 	switch {
