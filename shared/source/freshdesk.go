@@ -29,8 +29,9 @@ import (
 // its body, so what happens a second time in just the same words is taken for a repetition unless a time is among the keys; but a
 // ticket that goes on may be closed again.
 //
-// Freshdesk's comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
-// assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts.
+// Freshdesk's latest comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
+// assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts;
+// for a conversation_body, nothing else does.
 // Where nothing is told of what happened, a ticket that is over ended at ticket_updated_at, and without it has no end: each change
 // of it would be one.
 var freshdesk = Adapter{
@@ -202,15 +203,18 @@ func freshdeskName(happened string) string {
 	return "changed"
 }
 
-// comment adds what was said last, "NAME : TEXT" with markup.
-func (t *freshdeskTicket) comment(e *conversation.Event, requester, agent, happened string, keys ...string) {
-	said := t.text(keys...)
-	if said == "" {
-		return
-	}
+// comment adds what was said last, with markup: the latest comment, which is "NAME : TEXT", or else the text of a body.
+func (t *freshdeskTicket) comment(e *conversation.Event, requester, agent, happened, latest string, body ...string) {
+	said := t.text(latest)
 	name, text, found := strings.Cut(said, " : ")
 	if name = strings.TrimSpace(name); !found || len(name) > longestName || strings.ContainsAny(name, "<>\n") {
 		name, text = "", said
+	}
+	if said == "" {
+		text = t.text(body...)
+	}
+	if said == "" && text == "" {
+		return
 	}
 	entry := conversation.Entry{Time: e.Time, Text: plainText(text), Private: happened == freshdeskNote}
 	customer := strings.Contains(happened, "customer_reply")
