@@ -3,6 +3,7 @@ package source
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,8 +33,10 @@ import (
 // Freshdesk's latest comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
 // assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts;
 // for a conversation_body, nothing else does.
-// Where nothing is told of what happened, a ticket that is over ended at ticket_updated_at, and without it has no end: each change
-// of it would be one.
+// The numbers that a status was turned from and to tell the end, and that the ticket goes on after one: in every status that an
+// administrator added, for none of those is an end. A comment may end the ticket, whose status is then an end, but does not take it up
+// again: its delivery may come after that of a later end, and a visitor's words do it anyway. Where nothing is told of what happened,
+// the ticket ended or goes on at ticket_updated_at, and without it neither: each change of it would be one.
 var freshdesk = Adapter{
 	Verify: verifyFreshdesk, Adapt: adaptFreshdesk,
 	Setup: []string{
@@ -164,19 +167,7 @@ func adaptFreshdesk(d Delivery) (Adapted, error) {
 	default:
 		e.Time = t.time("ticket_updated_at")
 	}
-	_, change, turned := strings.Cut(happened, "status:{")
-	if change, _, _ = strings.Cut(change, "}"); turned || name != "changed" && !private {
-		// What else is changed of a ticket that is over does not end it anew.
-		e.Status = freshdeskStatus(t.text("ticket_status"))
-		e.Ended = ends(e.Status)
-		e.Reopened = goesOn(e.Status) && name != "created" && !strings.Contains(change, "from:2") && !strings.Contains(change, "from:3")
-	}
-	if name == "unsaid" {
-		changed := t.stated("ticket_updated_at")
-		if e.Ended = e.Ended && !changed.IsZero(); e.Ended {
-			e.Time = changed
-		}
-	}
+	t.status(&e, name, happened, private)
 	e.ID, e.Untimed = name+"/"+bodyHash(d), t.untimed
 	if t.err != nil {
 		return Adapted{}, t.err
@@ -197,10 +188,39 @@ func freshdeskName(happened string) string {
 		return "created"
 	case has("note"), has("reply"), has("comment"):
 		return "comment"
-	case has("status"):
+	case freshdeskTurn.MatchString(happened), has("status") && !has("from:"): // an added field may have the word in its name
 		return "status"
 	}
 	return "changed"
+}
+
+// freshdeskTurn is the change of the status, in Freshdesk's numbers.
+var freshdeskTurn = regexp.MustCompile(`(?:^|[{,\s])status:\s*\{\s*from:\s*([0-9]*)\s*,\s*to:\s*([0-9]+)\s*\}`)
+
+// status says which one the ticket has, and whether that is an end or the ticket goes on after one. What the status was turned
+// from and to counts before the one that the ticket has by the time its delivery is made.
+func (t *freshdeskTicket) status(e *conversation.Event, name, happened string, private bool) {
+	status := freshdeskStatus(t.text("ticket_status"))
+	turn := freshdeskTurn.FindStringSubmatch(happened)
+	switch {
+	case turn != nil:
+		from, to := freshdeskStatus(turn[1]), freshdeskStatus(turn[2])
+		if e.Reopened = ends(from) && !ends(to); e.Reopened {
+			to = cmp.Or(to, conversation.StatusOpen) // one that was added, and those are no ends
+		}
+		e.Status, e.Ended = to, ends(to)
+	case name == "changed", private:
+		// What else is changed of a ticket that is over does not end it anew.
+	case name == "unsaid":
+		e.Status = status
+		if changed := t.stated("ticket_updated_at"); !changed.IsZero() && status != "" {
+			e.Time, e.Ended, e.Reopened = changed, ends(status), goesOn(status)
+		}
+	case name == "comment" && goesOn(status) && t.untimed:
+		// The ticket may have ended since: nothing tells when this was so.
+	default:
+		e.Status, e.Ended, e.Reopened = status, ends(status), name == "status" && goesOn(status)
+	}
 }
 
 // comment adds what was said last, with markup: the latest comment, which is "NAME : TEXT", or else the text of a body.

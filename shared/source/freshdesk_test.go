@@ -137,17 +137,54 @@ func TestFreshdeskStatus(t *testing.T) {
 		{`"{status:{from:5,to:6}}"`, `"Waiting on Customer"`, conversation.Event{Status: "pending", Reopened: true}},
 		{`"{status:{from:2,to:9}}"`, `"Parts ordered"`, conversation.Event{}},
 		{`"{reply_sent:sent}"`, `"Resolved"`, conversation.Event{Status: "solved", Ended: true}}, // sent and resolved at once
-		{`"{note_type:public}"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"{status:{from:2,to:5}}"`, `"Geschlossen"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"{status: {from: 2, to: 5}}"`, `"Geschlossen"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"{status:{from:4,to:9}}"`, `"Parts ordered"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"{status:{from:9,to:5}}"`, `"Closed"`, conversation.Event{Status: "closed", Ended: true}},
+		{`"{status:{from:2,to:4}}"`, `"Open"`, conversation.Event{Status: "solved", Ended: true}}, // taken up again by the time it was sent
+		{`"{status:{from:4,to:2}}"`, `"Closed"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"{status:{from:,to:4}}"`, `"Resolved"`, conversation.Event{Status: "solved", Ended: true}},
+		{`"{status:{from:4,to:2}},{note_type:private}"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"{cf_repair_status:{from:2,to:5}}"`, `"Open"`, conversation.Event{}},
+		{`"ticket_status_changed"`, `"Open"`, conversation.Event{Status: "open", Reopened: true}},
+		{`"ticket_status_changed"`, `"Resolved"`, conversation.Event{Status: "solved", Ended: true}},
+		{`"{note_type:public}"`, `"Open"`, conversation.Event{}}, // when, nothing tells
+		{`"{reply_sent:sent}","conversation_created_at":"2026-11-20T10:00:00Z"`, `"Open"`, conversation.Event{Status: "open"}},
 		{`"{note_type:private}"`, `"Closed"`, conversation.Event{}},
 		{`"{priority:{from:1,to:2}}"`, `"Closed"`, conversation.Event{}},
 		{`null`, `"Closed"`, conversation.Event{Status: "closed"}}, // since when, nothing tells
 		{`null,"ticket_updated_at":"2026-11-20T11:00:00Z"`, `"Closed"`, conversation.Event{Status: "closed", Ended: true}},
+		{`null`, `"Open"`, conversation.Event{Status: "open"}},
+		{`null,"ticket_updated_at":"2026-11-20T11:00:00Z"`, `"Pending"`, conversation.Event{Status: "pending", Reopened: true}},
+		{`null,"ticket_updated_at":"2026-11-20T11:00:00Z"`, `"Parts ordered"`, conversation.Event{}},
 		{`null`, `null`, conversation.Event{}},
 	} {
 		t.Run(tc.happened+" "+tc.status, func(t *testing.T) {
 			e := one(t, "freshdesk", freshdeskBody(`"triggered_event":`+tc.happened+`,"ticket_status":`+tc.status))
 			if diff := cmp.Diff(tc.want, conversation.Event{Status: e.Status, Ended: e.Ended, Reopened: e.Reopened}); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFreshdeskShuffles: what was told of a ticket before its end, and comes after it, does not take the ticket up again.
+func TestFreshdeskShuffles(t *testing.T) {
+	const ended = `"triggered_event":"{status:{from:2,to:4}}","ticket_status":"Resolved","ticket_updated_at":"2026-11-20T11:00:00Z"`
+	for _, tc := range []struct {
+		name, late string
+		over       bool
+	}{
+		{"a reply", `"triggered_event":"{reply_sent:sent}","ticket_status":"Open","ticket_latest_public_comment":"Jo : x"`, true},
+		{"a change of which nothing is told", `"ticket_status":"Open"`, true},
+		{"an older change of which nothing is told", `"ticket_status":"Open","ticket_updated_at":"2026-11-20T10:59:59Z"`, true},
+		{"a later change of which nothing is told", `"ticket_status":"Open","ticket_updated_at":"2026-11-20T11:00:01Z"`, false},
+		{"a customer's reply, which is later", `"triggered_event":"{customer_reply:sent}","ticket_status":"Open","ticket_latest_public_comment":"Ana : x"`, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := conversation.Transcript{}.Fold([]conversation.Event{one(t, "freshdesk", freshdeskBody(ended)), one(t, "freshdesk", freshdeskBody(tc.late))})
+			if got.Ended() != tc.over {
+				t.Errorf("ended %v, reopened %v", got.EndedAt, got.ReopenedAt)
 			}
 		})
 	}
