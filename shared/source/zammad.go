@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,6 +25,9 @@ import (
 // Whatever the trigger was for, an article is known by its id, and the end by its time, which is last_close_at: so what is said
 // of a closed ticket does not end it anew, except by older versions, which do not tell that time. Every other delivery is known
 // by a hash of the body. A payload that an administrator wrote is not understood.
+//
+// Of a state that an administrator added, nothing tells whether it closes. A ticket that was closed and changed since to be in such a
+// one is taken to go on, and so is kept the longer; one that is in no other is never closed.
 //
 // Attachments are known by name, type and size: their links open only to users of the Zammad. Taken are only the fields of the
 // types below: nothing of the organisation, notes on people, addresses, pictures or custom fields.
@@ -116,23 +120,28 @@ func adaptZammad(d Delivery) (Adapted, error) {
 		addAgent(&e, owner)
 	}
 	e.ID, e.Status = name+"/"+bodyHash(d), zammadStatus(state)
-	events := []conversation.Event{e}
-	switch {
-	case goesOn(e.Status):
-		events[0].Reopened = given(t.Closed) || given(t.LastClose)
+	closed, err := firstTime(d.Received, t.LastClose, t.Closed)
+	switch added := state != "" && e.Status == ""; {
 	case ends(e.Status) && !given(t.LastClose):
-		events[0].Ended = true
+		e.Ended = true
 	case ends(e.Status):
-		at, err := parseTime(t.LastClose, d.Received)
 		if err != nil {
 			return Adapted{}, err
 		}
-		events = append(events, conversation.Event{
-			ID: "end/" + at.String(), Conversation: e.Conversation, Kind: e.Kind, Time: at, Received: e.Received, Ended: true,
-		})
+		return Adapted{Name: name, Events: []conversation.Event{e, {
+			ID: "end/" + closed.String(), Conversation: e.Conversation, Kind: e.Kind, Time: closed, Received: e.Received, Ended: true,
+		}}}, nil
+	case err == nil && (goesOn(e.Status) || added && e.Time.Sub(closed.Time) > zammadClosing):
+		e.Reopened, e.Status = true, cmp.Or(e.Status, conversation.StatusOpen)
+		if !e.Time.After(closed.Time) { // within the precision of what keeps their times
+			e.Time = conversation.At(closed.Add(time.Millisecond))
+		}
 	}
-	return Adapted{Name: name, Events: events}, nil
+	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
 }
+
+// zammadClosing is how much later than it was closed a ticket may say that it was changed, of nothing but being closed.
+const zammadClosing = time.Second
 
 // zammadNobody is the id of the user "-", who owns what nobody owns.
 const zammadNobody = "1"

@@ -114,6 +114,7 @@ func TestZammadStates(t *testing.T) {
 		Ended, Reopened bool
 	}
 	const updated, closed = "2026-11-20T12:00:00.000Z", "2026-11-20T11:00:00.000Z"
+	const after = "2026-11-20T12:00:00.001Z"
 	for _, tc := range []struct {
 		name, state, more string
 		want              []turn
@@ -130,8 +131,12 @@ func TestZammadStates(t *testing.T) {
 		{"closed when it was closed, whatever happened since", `"closed"`, `"last_close_at":"` + closed + `"`, []turn{{updated, "closed", false, false}, {closed, "", true, false}}},
 		{"open after it was closed goes on", `"open"`, `"close_at":"` + closed + `"`, []turn{{updated, "open", false, true}}},
 		{"pending after it was closed goes on", `"pending close"`, `"last_close_at":"` + closed + `"`, []turn{{updated, "pending", false, true}}},
-		{"a state that was added says nothing", `"waiting for parts"`, `"last_close_at":"` + closed + `"`, []turn{{updated, "", false, false}}},
-		{"none says nothing", `null`, ``, []turn{{updated, "", false, false}}},
+		{"open as of when it was closed goes on after that", `"open"`, `"last_close_at":"` + updated + `"`, []turn{{after, "open", false, true}}},
+		{"in a state that was added since it was closed it goes on", `"waiting for parts"`, `"last_close_at":"` + closed + `"`, []turn{{updated, "open", false, true}}},
+		{"the same in an older version", `"waiting for parts"`, `"close_at":"` + closed + `"`, []turn{{updated, "open", false, true}}},
+		{"in a state that was added, which closed it", `"filed"`, `"last_close_at":"2026-11-20T11:59:59.900Z"`, []turn{{updated, "", false, false}}},
+		{"in a state that was added, and never closed", `"waiting for parts"`, ``, []turn{{updated, "", false, false}}},
+		{"none says nothing", `null`, `"last_close_at":"` + closed + `"`, []turn{{updated, "", false, false}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.more != "" {
