@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"crypto/sha1" // Intercom signs with HMAC-SHA1 and with nothing else
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 //	conversation.user.created, .user.replied                    a visitor wrote
 //	conversation.admin.single.created, .admin.replied, .operator.replied   an agent or a bot wrote
 //	conversation.admin.noted                                    a note
-//	conversation_part.redacted                                  a part is taken back, if the conversation is told with it
+//	conversation_part.redacted                                  a part is taken back
 //	conversation.admin.closed                                   the end
 //	conversation.admin.opened                                   that it goes on after one
 //	conversation.admin.assigned, .admin.open.assigned, .admin.snoozed, .admin.unsnoozed, .rating.added, .contact.attached,
@@ -25,7 +26,11 @@ import (
 //
 // Everything else that it sends is acknowledged, ping among it. A delivery has the conversation as it was then: its first
 // message, which is "source" here, the parts that are new, people, tags and the rating. A part in which nothing was written
-// makes no entry, and one that is said to be redacted is taken back in whatever delivery it stands. Bodies are HTML. The form is that of API 2.0 and later.
+// makes no entry, and one that is said to be redacted is taken back in whatever delivery it stands. Bodies are HTML. The form is that of
+// API 2.0 and later.
+//
+// Of a redaction some versions tell the part alone. Where nothing in it says of which conversation it is, the part stays here as it was,
+// and the delivery is counted as conversation_part.redacted.unresolved.
 //
 // Nothing is taken of custom attributes, pages, statistics and companies.
 var intercom = Adapter{
@@ -38,6 +43,8 @@ var intercom = Adapter{
 			"conversation.admin.assigned, conversation.rating.added, conversation.contact.attached, conversation_part.tag.created, " +
 			"conversation_part.redacted.",
 		"Client secret: the app's Basic information shows it; give it to the vault.",
+		"Watch for deliveries of the type conversation_part.redacted.unresolved: Intercom told that a message was deleted, but not of " +
+			"which conversation, and the vault still has it.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
 	Hosts: []string{
@@ -53,7 +60,6 @@ type intercomBody struct {
 	ID   jsontext.Value `json:"id"`
 	Data struct {
 		Item struct {
-			Type     string         `json:"type"`
 			ID       jsontext.Value `json:"id"`
 			Created  jsontext.Value `json:"created_at"`
 			Updated  jsontext.Value `json:"updated_at"`
@@ -76,6 +82,22 @@ type intercomBody struct {
 			Rating struct {
 				Rating jsontext.Value `json:"rating"`
 			} `json:"conversation_rating"`
+		} `json:"item"`
+	} `json:"data"`
+}
+
+// intercomRedaction is of a part that is told without its conversation, whose id may stand with it.
+type intercomRedaction struct {
+	ID   jsontext.Value `json:"id"`
+	Data struct {
+		Item struct {
+			ID             jsontext.Value `json:"id"`
+			Created        jsontext.Value `json:"created_at"`
+			Updated        jsontext.Value `json:"updated_at"`
+			ConversationID jsontext.Value `json:"conversation_id"`
+			Conversation   struct {
+				ID jsontext.Value `json:"id"`
+			} `json:"conversation"`
 		} `json:"item"`
 	} `json:"data"`
 }
@@ -110,7 +132,7 @@ var (
 		"conversation.operator.replied", "conversation.admin.noted", "conversation.admin.closed", "conversation.admin.opened",
 		"conversation.admin.assigned", "conversation.admin.open.assigned", "conversation.admin.snoozed",
 		"conversation.admin.unsnoozed", "conversation.rating.added", "conversation.contact.attached", "conversation_part.tag.created",
-		"conversation_part.redacted",
+		intercomRedacted,
 	}
 	// intercomNames are the topics of which nothing is kept.
 	intercomNames = []string{
@@ -119,6 +141,12 @@ var (
 	}
 	// intercomPublic are the types of part of which a visitor sees what an agent wrote. All others count as notes.
 	intercomPublic = []string{"comment", "open", "close", "assignment", "quick_reply"}
+)
+
+// The topic of a redaction, and the name of one of which the conversation is not told.
+const (
+	intercomRedacted   = "conversation_part.redacted"
+	intercomUnresolved = intercomRedacted + ".unresolved"
 )
 
 func adaptIntercom(d Delivery) (Adapted, error) {
@@ -131,18 +159,57 @@ func adaptIntercom(d Delivery) (Adapted, error) {
 	case !slices.Contains(intercomKept, name):
 		return Adapted{Name: otherName}, nil
 	}
+	var about struct {
+		Data struct {
+			Item struct {
+				Type string `json:"type"`
+			} `json:"item"`
+		} `json:"data"`
+	}
+	if err := strictjson.Read(d.Body, &about); err != nil {
+		return Adapted{}, err
+	}
+	switch {
+	case about.Data.Item.Type == "conversation":
+	case name == intercomRedacted:
+		return adaptIntercomRedaction(d)
+	default: // a part without its conversation, as some versions tell of tags
+		return Adapted{Name: name}, nil
+	}
 	var body intercomBody
 	if err := strictjson.Read(d.Body, &body); err != nil {
 		return Adapted{}, err
-	}
-	if body.Data.Item.Type != "conversation" { // a part without its conversation, as some versions tell of tags and redactions
-		return Adapted{Name: name}, nil
 	}
 	e, err := body.event(d, name)
 	if err != nil {
 		return Adapted{}, err
 	}
 	return Adapted{Name: name, Events: []conversation.Event{e}}, nil
+}
+
+func adaptIntercomRedaction(d Delivery) (Adapted, error) {
+	var body intercomRedaction
+	if err := strictjson.Read(d.Body, &body); err != nil {
+		return Adapted{}, err
+	}
+	part := body.Data.Item
+	var nested, id string
+	e := conversation.Event{Kind: retention.Chat, Received: conversation.At(d.Received)}
+	if err := cmp.Or(fill(&e.Conversation, optionalID, part.ConversationID), fill(&nested, optionalID, part.Conversation.ID)); err != nil {
+		return Adapted{}, err
+	}
+	if e.Conversation = cmp.Or(e.Conversation, nested); e.Conversation == "" {
+		return Adapted{Name: intercomUnresolved}, nil
+	}
+	err := cmp.Or(fill(&e.ID, parseID, body.ID), fill(&id, parseID, part.ID))
+	if err == nil {
+		e.Time, err = firstTime(d.Received, part.Updated, part.Created)
+	}
+	if err != nil {
+		return Adapted{}, err
+	}
+	e.Redacted = []string{id}
+	return Adapted{Name: intercomRedacted, Events: []conversation.Event{e}}, nil
 }
 
 func (b intercomBody) event(d Delivery, name string) (conversation.Event, error) {

@@ -23,7 +23,8 @@ var _ = describe("intercom", traits{
 		"conversation.admin.assigned", "conversation.admin.open.assigned", "conversation.admin.snoozed",
 		"conversation.admin.unsnoozed", "conversation.rating.added", "conversation.contact.attached", "conversation_part.tag.created",
 		"ping", "conversation.admin.replied.translated", "conversation.company.updated", "conversation.contact.detached",
-		"conversation.deleted", "conversation.priority.updated", "conversation.read", "conversation_part.redacted", "other",
+		"conversation.deleted", "conversation.priority.updated", "conversation.read", "conversation_part.redacted",
+		"conversation_part.redacted.unresolved", "other",
 	},
 	kinds:     []retention.Kind{retention.Chat},
 	nameField: "topic", signature: "X-Hub-Signature",
@@ -40,6 +41,8 @@ var _ = describe("intercom", traits{
 		}
 		of("ping")
 		of("other")
+		alone := of("conversation_part.redacted.unresolved")
+		alone["data"], alone["data.item"], alone["data.item.type"] = object, object, text
 		for _, name := range []string{
 			"conversation.user.created", "conversation.user.replied", "conversation.admin.replied", "conversation.operator.replied",
 			"conversation.admin.noted", "conversation.admin.closed", "conversation.admin.opened", "conversation.admin.assigned",
@@ -60,6 +63,9 @@ var _ = describe("intercom", traits{
 			written(part, m)
 			m[at+"tags"], m[at+"tags.tags"], m[at+"tags.tags.*"], m[at+"tags.tags.*.name"] = object, list, object, text
 			m[at+"conversation_rating"], m[at+"conversation_rating.rating"] = object, maybeID
+			if name == "conversation_part.redacted" { // which is of a conversation, or of a part alone
+				m[at+"conversation_id"], m[at+"created_at"] = maybeID, use{takes: "sn", required: true, several: true}
+			}
 		}
 	},
 })
@@ -73,6 +79,44 @@ func TestIntercomRedactions(t *testing.T) {
 	}
 	if len(e.Entries) != 1 || e.Entries[0].Text != "y" {
 		t.Errorf("entries %+v", e.Entries)
+	}
+}
+
+func TestIntercomRedactionsOfPartsAlone(t *testing.T) {
+	body := func(item string) []byte {
+		return []byte(`{"topic":"conversation_part.redacted","id":"notif_1","data":{"item":` + item + `}}`)
+	}
+	const part = `"type":"conversation_part","id":"100","created_at":1795179900,"updated_at":1795179950,"redacted":true,"tags":[]`
+	const unresolved = "conversation_part.redacted.unresolved"
+	for _, tc := range []struct {
+		name, item, of, conversation string
+		err                          error
+	}{
+		{"with the id of its conversation", `{` + part + `,"conversation_id":215}`, "conversation_part.redacted", "215", nil},
+		{"with its conversation", `{` + part + `,"conversation":{"type":"conversation","id":"215"}}`, "conversation_part.redacted", "215", nil},
+		{"with neither", `{` + part + `}`, unresolved, "", nil},
+		{"with an empty one", `{` + part + `,"conversation_id":"","conversation":null}`, unresolved, "", nil},
+		{"with nothing", `null`, unresolved, "", nil},
+		{"without its own id", `{"type":"conversation_part","created_at":1795179900,"conversation_id":215}`, "", "", source.ErrMissing},
+		{"with an id of another kind", `{` + part + `,"conversation_id":true}`, "", "", strictjson.ErrShape},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := adapt(t, "intercom", body(tc.item))
+			checkOutcome(t, "intercom", got, err)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			want := source.Adapted{Name: tc.of}
+			if tc.conversation != "" {
+				want.Events = []conversation.Event{{
+					ID: "notif_1", Conversation: tc.conversation, Kind: "chat", Time: conversation.At(time.Unix(1795179950, 0)),
+					Received: conversation.At(received), Redacted: []string{"100"},
+				}}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -247,7 +291,7 @@ func TestIntercomConversations(t *testing.T) {
 	})
 	t.Run("what has no conversation in it is acknowledged", func(t *testing.T) {
 		for _, body := range []string{
-			`{"topic":"conversation_part.tag.created","id":"n","data":{"item":{"type":"conversation_part","id":"1","created_at":1}}}`,
+			`{"topic":"conversation_part.tag.created","id":"n","data":{"item":{"type":"conversation_part","id":"1","created_at":1,"tags":[]}}}`,
 			`{"topic":"conversation.contact.attached","id":"n","data":{"item":{"type":"conversation_contact"}}}`,
 			`{"topic":"ping","id":null,"data":{"item":{"type":"ping","message":"x"}}}`, `{"topic":"ping","data":7}`, `{"topic":"conversation.deleted"}`,
 		} {
