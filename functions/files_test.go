@@ -1079,10 +1079,22 @@ func TestUploadsThatAreRefused(t *testing.T) {
 // ofTheAttachment makes the sample of a redaction one of the file, and the comment, of the sample of an attachment.
 var ofTheAttachment = strings.NewReplacer("41990000000304", "41990000000302", "41990000000303", "41990000000301")
 
-// A file that its sender took back cannot be read from then on, and goes when its conversation settles.
+// A file that its sender took back cannot be read from then on, and goes when its conversation settles, whether the sender tells the
+// comment with it or not.
 func TestFileThatIsTakenBack(t *testing.T) {
-	for _, fetched := range []string{"before", "never"} {
-		t.Run("fetched "+fetched, func(t *testing.T) {
+	told, alone := strings.NewReplacer(), strings.NewReplacer(`"id": "41990000000301",`, "")
+	for _, tc := range []struct {
+		name, fetched string
+		linked, taken *strings.Replacer
+	}{
+		{"fetched before", "before", told, told},
+		{"never fetched", "never", told, told},
+		{"linked without its comment", "before", alone, told},
+		{"taken back without its comment", "before", told, alone},
+		{"never fetched, taken back without its comment", "never", told, alone},
+		{"without its comment", "before", alone, alone},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			r := inMemory()
 			demo := r.account(t, admin.Request{Account: "demo"})
 			r.web.serve("ferry.zendesk.com", func(w http.ResponseWriter, _ *http.Request) {
@@ -1095,13 +1107,13 @@ func TestFileThatIsTakenBack(t *testing.T) {
 				}
 				return body
 			}
-			r.mustPost(t, demo, "zendesk", sample("attachment"))
+			r.mustPost(t, demo, "zendesk", []byte(tc.linked.Replace(string(sample("attachment")))))
 			refs := r.queues.takeAttaching()
 			if len(refs) != 1 {
 				t.Fatalf("%d files", len(refs))
 			}
 			id := vault.ID(refs[0].Record, 1)
-			if fetched == "before" {
+			if tc.fetched == "before" {
 				if err := r.attach.Get(t.Context(), refs[0]); err != nil {
 					t.Fatal(err)
 				}
@@ -1109,7 +1121,7 @@ func TestFileThatIsTakenBack(t *testing.T) {
 					t.Fatalf("%d %s", res.StatusCode, body)
 				}
 			}
-			r.mustPost(t, demo, "zendesk", []byte(ofTheAttachment.Replace(string(sample("attachment-redacted")))))
+			r.mustPost(t, demo, "zendesk", []byte(tc.taken.Replace(ofTheAttachment.Replace(string(sample("attachment-redacted"))))))
 			r.fileHidden(t, demo, id, refs[0].File, "taken back")
 			r.Clock.Advance(31 * 24 * time.Hour)
 			if _, err := r.settle.Sweep(t.Context()); err != nil {

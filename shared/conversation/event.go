@@ -186,8 +186,9 @@ type Event struct {
 	// events said of that time.
 	Entries []Entry `json:"entries,omitzero"`
 	Whole   bool    `json:"whole,omitzero"`
-	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first. No sender
-	// has whole deliveries too.
+	// Redacted are the ids of entries that were taken back: their text and attachments go, whichever comes first; with each, those
+	// whose ids have it behind their first slash: a file that is known by itself as well as by its message. No sender has whole
+	// deliveries too.
 	Redacted []string `json:"redacted,omitzero"`
 	// Noted are the ids of entries that were made notes among agents, whichever comes first; with each, those whose ids have it before
 	// a slash: its files, where they are entries of their own.

@@ -295,6 +295,13 @@ func TestFoldTakesBackWhatWasRedacted(t *testing.T) {
 		{"the text and the files, and nothing else", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), file, redacted("2")}, []conversation.Entry{hello, gone}},
 		{"of every form of it", []conversation.Event{corrected, file, redacted("2", "2")}, []conversation.Entry{gone}},
 		{"nothing of what never came", []conversation.Event{message("1", 10, conversation.Visitor, "hello"), redacted("2")}, []conversation.Entry{hello}},
+		{"a file by its own id", []conversation.Event{
+			message("2", 20, conversation.Agent, "here"), message("2/file/7", 20, conversation.Agent, "secret.pdf"), message("2/file/77", 20, conversation.Agent, "not.pdf"),
+			redacted("file/7"),
+		}, []conversation.Entry{
+			says("2", 20, conversation.Agent, "here"), {ID: "2/file/7", Time: at(20), Author: conversation.Author{Role: conversation.Agent}, Redacted: true},
+			says("2/file/77", 20, conversation.Agent, "not.pdf"),
+		}},
 		{"or make notes, with their files", []conversation.Event{
 			message("2", 20, conversation.Agent, "secret"), message("2/file", 20, conversation.Agent, "secret.pdf"), message("22", 20, conversation.Agent, "not"),
 			event("noted", 30, func(e *conversation.Event) { e.Noted = []string{"2"} }),

@@ -114,10 +114,12 @@ func (t Transcript) Fold(events []Event) Transcript {
 	}
 	t.Entries = t.entries(events)
 	for i, e := range t.Entries {
-		if _, gone := slices.BinarySearch(t.Said.Redacted, e.ID); gone {
-			t.Entries[i].Text, t.Entries[i].Attachments, t.Entries[i].Redacted = "", nil, true
+		whole, part, _ := strings.Cut(e.ID, "/")
+		for _, id := range []string{e.ID, part} {
+			if _, gone := slices.BinarySearch(t.Said.Redacted, id); gone {
+				t.Entries[i].Text, t.Entries[i].Attachments, t.Entries[i].Redacted = "", nil, true
+			}
 		}
-		whole, _, _ := strings.Cut(e.ID, "/")
 		for _, id := range []string{e.ID, whole} {
 			if _, noted := slices.BinarySearch(t.Said.Noted, id); noted {
 				t.Entries[i].Private = true

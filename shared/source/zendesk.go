@@ -279,21 +279,27 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 	return nil
 }
 
-// attachment adds a file of a comment. Whose the comment is stands nowhere, but who acted does.
+// attachment adds a file of a comment, whose id stands before its own, for it becomes a note with its files. A file without one would
+// stay public then, and so is a note. Whose the comment is stands nowhere, but who acted does.
 func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
 	if z.Event.Comment == nil || z.Event.Comment.Attachment == nil {
 		return ErrMissing
 	}
 	a := z.Event.Comment.Attachment
-	id, err := z.Event.Comment.file()
+	id, comment, err := z.Event.Comment.file()
 	if err != nil {
 		return err
+	}
+	if comment != "" {
+		if id, err = joinID(comment, id); err != nil {
+			return err
+		}
 	}
 	actor, err := zendeskPerson(z.Detail.Actor)
 	if err != nil {
 		return err
 	}
-	entry := conversation.Entry{ID: id, Time: e.Time, Author: conversation.Author{Role: conversation.System}, Private: !a.Public}
+	entry := conversation.Entry{ID: id, Time: e.Time, Author: conversation.Author{Role: conversation.System}, Private: !a.Public || comment == ""}
 	if actor != "" && actor == requester {
 		entry.Author.Role = conversation.Visitor
 	}
@@ -302,17 +308,12 @@ func (z zendeskBody) attachment(e *conversation.Event, requester string) error {
 	return nil
 }
 
-// file is the id of the entry that a file is: behind the comment's, which becomes a note with its files.
-func (c *zendeskComment) file() (string, error) {
-	var comment, id string
-	err := cmp.Or(fill(&comment, optionalID, c.ID), fill(&id, parseID, c.Attachment.ID))
-	switch {
-	case err != nil:
-		return "", err
-	case comment == "":
-		return joinID("attachment", id)
+// file are the ids of a file and of its comment, which not every event has.
+func (c *zendeskComment) file() (id, comment string, err error) {
+	if err = cmp.Or(fill(&comment, optionalID, c.ID), fill(&id, parseID, c.Attachment.ID)); err == nil {
+		id, err = joinID("attachment", id)
 	}
-	return joinID(comment, "attachment", id)
+	return id, comment, err
 }
 
 // noted makes a comment a note.
@@ -330,7 +331,7 @@ func (z zendeskBody) noted(e *conversation.Event) error {
 }
 
 // redacted takes back a comment or a file. The description is a comment too, whose id no ticket tells: that it is meant shows
-// in the blocks that Zendesk puts for what it blacks out.
+// in the blocks that Zendesk puts for what it blacks out. So the description goes with any comment where a visitor typed such a block.
 func (z zendeskBody) redacted(e *conversation.Event, name string) error {
 	c := z.Event.Comment
 	if c == nil {
@@ -343,7 +344,7 @@ func (z zendeskBody) redacted(e *conversation.Event, name string) error {
 	} else if c.Attachment == nil {
 		err = ErrMissing
 	} else {
-		id, err = c.file()
+		id, _, err = c.file() // by which it goes with or without its comment's
 	}
 	e.Redacted = []string{id}
 	if name == "ticket.comment_redacted" && strings.Contains(z.Detail.Description, "▇") {

@@ -327,6 +327,33 @@ func TestZendeskFiles(t *testing.T) {
 	}
 }
 
+// TestZendeskFilesOfComments: whether the comment is told with a file or not, the file goes when it is taken back, and nobody sees it of
+// a comment that became a note.
+func TestZendeskFilesOfComments(t *testing.T) {
+	const linked, redacted = "ticket.attachment_linked_to_comment", "ticket.attachment_redacted_from_comment"
+	event := func(name, comment string) conversation.Event {
+		if comment != "" {
+			comment = `"id":"` + comment + `",`
+		}
+		return one(t, "zendesk", zendeskBody(name, ``, `"comment":{`+comment+`"attachment":{"id":"91","filename":"b.png","is_public":true}}`))
+	}
+	noted := one(t, "zendesk", zendeskBody("ticket.comment_made_private", `"is_public":true`, `"comment":{"id":"9"}`))
+	for _, with := range []string{"9", ""} {
+		for _, without := range []string{"9", ""} {
+			entries := conversation.Transcript{}.Fold([]conversation.Event{event(linked, with), event(redacted, without)}).Entries
+			if len(entries) != 1 || !entries[0].Redacted || entries[0].Attachments != nil {
+				t.Errorf("linked to %q, redacted from %q: %+v", with, without, entries)
+			}
+		}
+		if entries := (conversation.Transcript{}).Fold([]conversation.Event{event(linked, with), noted}).Entries; len(entries) != 1 || !entries[0].Private {
+			t.Errorf("linked to %q: the file of a note is public: %+v", with, entries)
+		}
+	}
+	if e := event(linked, "9"); e.Entries[0].Private {
+		t.Error("a public file is private")
+	}
+}
+
 func TestZendeskRedactions(t *testing.T) {
 	for _, tc := range []struct {
 		name, event, detail, comment string
@@ -335,7 +362,7 @@ func TestZendeskRedactions(t *testing.T) {
 	}{
 		{"a comment", "ticket.comment_redacted", `"description":"x"`, `"comment":{"id":9}`, []string{"9"}, nil},
 		{"the description", "ticket.comment_redacted", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9"}`, []string{"9", "description"}, nil},
-		{"a file", "ticket.attachment_redacted_from_comment", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9","attachment":{"id":"91"}}`, []string{"9/attachment/91"}, nil},
+		{"a file", "ticket.attachment_redacted_from_comment", `"description":"my card ▇▇▇▇"`, `"comment":{"id":"9","attachment":{"id":"91"}}`, []string{"attachment/91"}, nil},
 		{"a file of no comment", "ticket.attachment_redacted_from_comment", ``, `"comment":{"attachment":{"id":"91"}}`, []string{"attachment/91"}, nil},
 		{"nothing", "ticket.comment_redacted", ``, ``, nil, source.ErrMissing},
 		{"no file", "ticket.attachment_redacted_from_comment", ``, `"comment":{"id":"9"}`, nil, source.ErrMissing},

@@ -456,8 +456,15 @@ func (ses *Session) DropRedacted(ctx context.Context, r Row, t conversation.Tran
 	if err != nil || len(files) == 0 {
 		return err
 	}
+	entries := slices.Clone(t.Said.Redacted)
+	for _, e := range t.Entries {
+		if e.Redacted { // of which another id may be among those
+			entries = append(entries, e.ID)
+		}
+	}
+	slices.Sort(entries)
 	redacted := map[string]bool{}
-	for _, entry := range t.Said.Redacted {
+	for _, entry := range slices.Compact(entries) {
 		for place := range mostPlaces {
 			redacted[ses.Index.FileID(r.ID, entry, place)] = true
 		}
