@@ -213,7 +213,9 @@ func TestCrispSessions(t *testing.T) {
 		{"a rating", "session:sync:rating", `"rating":{"stars":5,"comment":"x"}`, &conversation.Event{Rating: new(5)}, nil},
 		{"a rating as a text", "session:sync:rating", `"rating":{"stars":"1"}`, &conversation.Event{Rating: new(1)}, nil},
 		{"a rating that was taken away says nothing", "session:sync:rating", `"rating":null`, nil, nil},
-		{"zero stars", "session:sync:rating", `"rating":{"stars":0}`, nil, strictjson.ErrShape},
+		{"zero stars are no rating", "session:sync:rating", `"rating":{"stars":0}`, nil, nil},
+		{"six stars are none either", "session:sync:rating", `"rating":{"stars":6}`, nil, nil},
+		{"stars of another kind", "session:sync:rating", `"rating":{"stars":[5]}`, nil, strictjson.ErrShape},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := adapt(t, "crisp", []byte(fmt.Sprintf(`{"event":%q,"timestamp":1795179941286,"data":{"session_id":"s",%s}}`, tc.event, tc.data)))

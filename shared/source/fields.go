@@ -183,17 +183,20 @@ func fill[T any](into *T, read func(jsontext.Value) (T, error), raw jsontext.Val
 	return err
 }
 
-// parseRating reads a rating of 1 to 5, a number or the text of one; null is none.
+// parseRating reads a rating of 1 to 5, a number or the text of one. Null is none, and so is every other number or text: for a rating
+// of another scale nothing that is delivered with it is to be refused.
 func parseRating(raw jsontext.Value) (*int, error) {
-	if !given(raw) {
-		return nil, nil
-	}
 	text, isText := unquoted(raw)
-	if !isText {
+	switch {
+	case !given(raw):
+		return nil, nil
+	case !isText && raw.Kind() != '0':
+		return nil, strictjson.ErrShape
+	case !isText:
 		text = string(raw)
 	}
 	if len(text) != 1 || text[0] < '1' || text[0] > '5' {
-		return nil, strictjson.ErrShape
+		return nil, nil
 	}
 	return new(int(text[0] - '0')), nil
 }
