@@ -98,12 +98,12 @@ type crispMessage struct {
 
 // crispContent is what stands in the place of a text: a file, a question, cards, or something that happened.
 type crispContent struct {
-	Text      string `json:"text"`
-	Value     string `json:"value"` // the answer in a field
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	URL       string `json:"url"`
-	Type      string `json:"type"`
+	Text      string         `json:"text"`
+	Value     jsontext.Value `json:"value"` // the answer in a field
+	Namespace string         `json:"namespace"`
+	Name      string         `json:"name"`
+	URL       string         `json:"url"`
+	Type      string         `json:"type"`
 	Choices   []struct {
 		Label    string `json:"label"`
 		Selected bool   `json:"selected"`
@@ -256,7 +256,11 @@ func crispAnswered(d Delivery) (*conversation.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	answers := []string{content.Value}
+	filled, isText := unquoted(content.Value)
+	if !isText && content.Value.Kind() == '0' {
+		filled = string(content.Value) // a number, as it stands
+	}
+	answers := []string{filled}
 	for _, c := range content.Choices {
 		if c.Selected {
 			answers = append(answers, c.Label)

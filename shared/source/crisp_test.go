@@ -39,7 +39,8 @@ var _ = describe("crisp", traits{
 		content := func(m map[string]use) {
 			const at = "data.content"
 			m[at] = use{takes: "so"}
-			for _, field := range []string{"text", "value", "namespace", "name", "url", "type", "choices.*.label", "targets.*.title", "targets.*.description"} {
+			m[at+".value"] = use{takes: anything}
+			for _, field := range []string{"text", "namespace", "name", "url", "type", "choices.*.label", "targets.*.title", "targets.*.description"} {
 				m[at+"."+field] = text
 			}
 			m[at+".choices"], m[at+".choices.*"], m[at+".choices.*.selected"] = list, object, use{takes: "b"}
@@ -143,6 +144,7 @@ func TestCrispContents(t *testing.T) {
 		{"a voice", `{"url":"https://storage.crisp.chat/x/1.mp3","type":"audio/mp3","duration":7}`, "",
 			[]conversation.Attachment{{Type: "audio/mp3", URL: "https://storage.crisp.chat/x/1.mp3"}}},
 		{"a question with choices", `{"id":"q","text":"Which?","choices":[{"value":"1","label":"One"},{"label":""},null,{"value":"2","label":"Two"}]}`, "Which?\n- One\n- Two", nil},
+		{"a question with a field of a number", `{"id":"q","text":"How many?","value":3}`, "How many?", nil},
 		{"a question with a field", `{"id":"q","text":"Where?","explain":"Street","value":""}`, "Where?", nil},
 		{"cards", `{"text":"These:","targets":[{"title":"A","description":"b","actions":[{"label":"c","url":"d"}]},null]}`, "These:\n- A\nb", nil},
 		{"what happened, in words", `{"namespace":"state:resolved","text":"Resolved"}`, "Resolved", nil},
@@ -162,6 +164,9 @@ func TestCrispAnswers(t *testing.T) {
 		{"the choice", `{"text":"Which?","choices":[{"label":"One","selected":true},{"label":"Two","selected":false}]}`, "One"},
 		{"several choices", `{"choices":[{"label":"One","selected":true},{"label":"Two","selected":true}]}`, "One\nTwo"},
 		{"what was filled in", `{"text":"Where?","value":"Here"}`, "Here"},
+		{"a number that was filled in", `{"text":"How many?","value":12.50}`, "12.50"},
+		{"what is neither a text nor a number", `{"text":"How many?","value":{"a":1}}`, ""},
+		{"nothing of it, but what was chosen", `{"text":"Which?","value":null,"choices":[{"label":"One","selected":true}]}`, "One"},
 		{"no choice yet", `{"choices":[{"label":"One"}]}`, ""},
 		{"a corrected text", `"other words"`, ""},
 		{"nothing", `null`, ""},
