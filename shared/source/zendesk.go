@@ -26,6 +26,8 @@ import (
 //	ticket.comment_redacted, .attachment_redacted_from_comment    it is taken back, all of it though Zendesk may black out a part
 //	messaging_ticket.message_added           a message of the visitor, an agent or a bot
 //
+// What Zendesk's own user writes, whose id is -1, a bot says.
+//
 // A ticket of messaging stays a ticket: its status, tags and comments come under the same id as the messages, and an id is one
 // record. What a rating (ticket.csat_received) looks like is not known; it is acknowledged.
 //
@@ -222,14 +224,17 @@ func (z zendeskBody) event(d Delivery, name string) (e conversation.Event, err e
 // zendeskDescription is the id of a ticket's description, its first message.
 const zendeskDescription = "description"
 
-// description adds the first message, which its submitter wrote. A submitter who is not the requester is an agent.
+// description adds the first message, which its submitter wrote. A submitter who is not the requester is an agent, or Zendesk itself.
 func (z zendeskBody) description(e *conversation.Event, requester string) error {
 	submitter, err := zendeskPerson(z.Detail.Submitter)
 	if err != nil || z.Detail.Description == "" {
 		return err
 	}
 	author := conversation.Author{Role: conversation.Visitor}
-	if submitter != "" && submitter != requester {
+	switch {
+	case zendeskItself(z.Detail.Submitter):
+		author.Role = conversation.Bot
+	case submitter != "" && submitter != requester:
 		author.Role = conversation.Agent
 		e.AgentIDs = slices.DeleteFunc(e.AgentIDs, func(id string) bool { return id == submitter })
 		e.AgentIDs = slices.Insert(e.AgentIDs, 0, submitter)
@@ -260,6 +265,8 @@ func (z zendeskBody) comment(d Delivery, e *conversation.Event, requester string
 	entry := conversation.Entry{ID: id, Time: e.Time, Text: c.Body, Private: !c.Public}
 	e.AgentIDs = nil // who is assigned did not write
 	switch staff := c.Author.Staff; {
+	case zendeskItself(c.Author.ID):
+		entry.Author = conversation.Author{Role: conversation.Bot, Name: c.Author.Name}
 	case staff != nil && *staff:
 		entry.Author = conversation.Author{Role: conversation.Agent, Name: c.Author.Name}
 		addAgent(e, cmp.Or(author, c.Author.Name))
@@ -403,8 +410,16 @@ func zendeskStatus(text string) conversation.Status {
 	return ""
 }
 
-// zendeskPerson reads the id of a person, of whom there may be none: null, empty or zero.
+// zendeskItself says whether an id is that of Zendesk's own user, by whom triggers and integrations act in every account.
+func zendeskItself(raw jsontext.Value) bool {
+	return string(raw) == `-1` || string(raw) == `"-1"`
+}
+
+// zendeskPerson reads the id of a person, of whom there may be none: null, empty, zero or Zendesk's own.
 func zendeskPerson(raw jsontext.Value) (string, error) {
+	if zendeskItself(raw) {
+		return "", nil
+	}
 	id, err := optionalID(raw)
 	if id == "0" {
 		id = ""

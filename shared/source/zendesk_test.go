@@ -3,6 +3,7 @@ package source_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,10 @@ func TestZendeskComments(t *testing.T) {
 			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "system"}}, requester, nil},
 		{"nobody's", `"id":"9","body":"x","is_public":true,"author":null`,
 			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "system"}}, requester, nil},
+		{"Zendesk's own", `"id":"9","body":"x","is_public":true,"author":{"id":-1,"is_staff":false,"name":"Zendesk"}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "bot", Name: "Zendesk"}}, requester, nil},
+		{"Zendesk's own, by an id that is a text", `"id":"9","body":"x","is_public":true,"author":{"id":"-1","is_staff":true}`,
+			conversation.Entry{ID: "9", Text: "x", Author: conversation.Author{Role: "bot"}}, requester, nil},
 		{"the description once more", `"id":"9","body":"It is broken.\n","is_public":true,"author":{"id":"4","is_staff":false,"name":"Ana"}`,
 			conversation.Entry{ID: "description", Text: "It is broken.\n", Author: conversation.Author{Role: "visitor", Name: "Ana"}},
 			[]conversation.Subject{{Name: "Ana", VisitorID: "4"}}, nil},
@@ -223,6 +228,10 @@ func TestZendeskDescriptions(t *testing.T) {
 			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "agent"}}}, []string{"5", "3"}},
 		{"nobody is said to have written it", `"description":"x","is_public":true,"requester_id":"4"`,
 			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "visitor"}}}, nil},
+		{"Zendesk itself wrote it", `"description":"x","is_public":true,"submitter_id":-1,"requester_id":"4"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "bot"}}}, nil},
+		{"Zendesk itself is requester and assigned", `"description":"x","is_public":true,"submitter_id":"-1","requester_id":"-1","assignee_id":"-1"`,
+			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "bot"}}}, nil},
 		{"no agent is assigned", `"description":"x","is_public":false,"submitter_id":"0","requester_id":"4","assignee_id":""`,
 			[]conversation.Entry{{ID: "description", Text: "x", Author: conversation.Author{Role: "visitor"}, Private: true}}, nil},
 		{"there is none", `"description":"","submitter_id":"4"`, nil, nil},
@@ -237,6 +246,9 @@ func TestZendeskDescriptions(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.agents, e.AgentIDs); diff != "" {
 				t.Errorf("agents (-want +got):\n%s", diff)
+			}
+			if slices.ContainsFunc(e.Subjects, func(s conversation.Subject) bool { return s.VisitorID == "-1" }) {
+				t.Error("Zendesk itself is a visitor")
 			}
 		})
 	}
