@@ -14,11 +14,14 @@ import (
 
 	"github.com/supportvault/supportvault/functions/admin"
 	"github.com/supportvault/supportvault/functions/purge"
+	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/audit"
 	"github.com/supportvault/supportvault/shared/receipt"
 	"github.com/supportvault/supportvault/shared/receipt/chain"
 	"github.com/supportvault/supportvault/shared/receipt/receipttest"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
+	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
 // issue appends a receipt of as many records to an account's chain.
@@ -294,6 +297,47 @@ func TestReceiptsCountTheFilesThatWent(t *testing.T) {
 				t.Errorf("%d requests, and in short: %s", at, body)
 			}
 			return
+		}
+	}
+}
+
+// Rows of before say by their files key alone that they have files. That goes as they are destroyed, and the files are counted all the
+// same: by the run that destroys them, and by the next where that one dies.
+func TestReceiptsCountTheFilesOfRowsOfBefore(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		r := inMemory()
+		demo, id, _ := r.withLabel(t, "c")
+		r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+		r.settleAll(t)
+		for _, item := range r.Items(t, r.Tables.Keys) {
+			if _, has := item["hasFiles"]; has {
+				delete(item, "hasFiles")
+				r.put(t, r.Tables.Keys, item)
+			}
+		}
+		r.Clock.Set(r.one(t, demo, id).ExpiresAt.Time)
+		dead := false
+		r.After.Set(func(_ context.Context, req vaulttest.Request) error {
+			dead = dead || dies && req.Operation == "TransactWriteItems" && slices.ContainsFunc(r.Items(t, r.Tables.Keys), func(item attr.Item) bool {
+				return attr.GetS(item, "state") == string(vault.Destroyed)
+			})
+			if dead {
+				return errKilled
+			}
+			return nil
+		})
+		_, _ = r.purge.Purge(t.Context(), purge.Request{})
+		r.unharmed()
+		r.Clock.Advance(time.Hour)
+		r.purgeAll(t)
+		var got receipt.Part
+		for _, s := range r.receipts(t, "demo") {
+			for _, p := range s.Receipt.What {
+				got.Files, got.FileBytes = got.Files+p.Files, got.FileBytes+p.FileBytes
+			}
+		}
+		if want := (receipt.Part{Files: 1, FileBytes: int64(len(png))}); got != want || dead != dies {
+			t.Errorf("dead %t: %+v, want %+v", dead, got, want)
 		}
 	}
 }

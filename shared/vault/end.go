@@ -239,9 +239,13 @@ func (s *Store) End(ctx context.Context, f Fence, doomed []Doomed) (ended []Doom
 			values := attr.Item{
 				":destroyed": attr.S(Destroyed), ":state": attr.S(d.State), ":generation": attr.N(d.Generation), ":known": attr.Time(d.Known),
 			}
+			set := "SET #state = :destroyed, known = :known, " + d.Ending.set(values)
+			if len(d.files) > 0 { // rows of before say so by their files key alone
+				set, values[":one"] = set+", "+hasFiles+" = :one", attr.N(1)
+			}
 			updates[i] = types.Update{
 				TableName: &s.Tables.Keys, Key: d.Key(),
-				UpdateExpression:         aws.String("SET #state = :destroyed, known = :known, " + d.Ending.set(values) + " REMOVE own, " + filesKey),
+				UpdateExpression:         aws.String(set + " REMOVE own, " + filesKey),
 				ConditionExpression:      aws.String("generation = :generation AND #state = :state"),
 				ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
 			}
@@ -253,7 +257,7 @@ func (s *Store) End(ctx context.Context, f Fence, doomed []Doomed) (ended []Doom
 		done, err := s.fenced(ctx, f, updates)
 		for i, d := range doomed[:n] {
 			if done != nil && done[i] {
-				d.State, d.Own = Destroyed, nil
+				d.State, d.Own, d.HasFiles = Destroyed, nil, d.HasFiles || len(d.files) > 0
 				d.Row.Ending = d.Ending
 				ended = append(ended, d)
 			}
