@@ -91,7 +91,7 @@ func (v *vault) appendsAudit() awsiam.PolicyStatement {
 }
 
 // knowsMissing makes S3 answer "no such key" for an object that is gone; without the permission to list it answers "access
-// denied", which could be anything. The names in the bucket are HMACs.
+// denied", which could be anything. All that the names in a bucket tell are accounts: the rest are HMACs and random ids.
 func (v *vault) knowsMissing(b bucket) awsiam.PolicyStatement { return v.mayList(b) }
 
 // mayList allows to list a bucket, which shows names and sizes.

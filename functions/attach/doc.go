@@ -35,7 +35,8 @@
 // read and delete items of records but facts, visits and pointers from subjects (rows of files of conversations that are gone, and due
 // ones; rows of files stand among the other items of their conversation, which a permission cannot tell apart); update of a row of
 // records only what says how far a file is; decrypt with the wrap key under an account's context; put and delete objects under files/; put, read
-// and delete objects of the staging bucket (a presigned link may what its signer may); send to its queue and receive from it.
+// and delete objects of the staging bucket under uploads/ (a presigned link may what its signer may), and list that
+// bucket, to know which are gone; send to its queue and receive from it.
 //
 // Alarms: errors; anything in the dead-letter queue.
 package attach

@@ -55,8 +55,8 @@
 //
 // May: read the rows of accounts, conversations and records; query audit entries, receipts, its own jobs and the ledger of
 // copies of everything; put audit entries and jobs, update jobs and that ledger; decrypt with the wrap key under an
-// account's context; read objects under bodies/ and files/; put and read objects of the exports bucket (a presigned link has the
-// permissions of who signs it); send to and consume its queue.
+// account's context; read objects under bodies/ and files/, and list their bucket, to know which are gone; put and read objects of
+// the exports bucket (a presigned link has the permissions of who signs it); send to and consume its queue.
 //
 // Alarms: errors, of which a job that was given up is one; messages in the dead-letter queue.
 package extract

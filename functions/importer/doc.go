@@ -36,7 +36,8 @@
 // May: read the control table; put audit entries and its jobs, query and update its jobs; read rows of keys, put those of cohorts
 // and conversations, update those of conversations; put and read items of records; decrypt with the wrap key under an account's
 // context; send to the settle queue; send to and consume its own; put, read and delete objects under bodies/, and under imports/
-// of the staging bucket (a presigned upload has the permissions of who signs it).
+// of the staging bucket (a presigned upload has the permissions of who signs it); list both buckets,
+// to know which are gone.
 //
 // Alarms: errors, of which a job that was given up is one; messages in the dead-letter queue.
 package importer

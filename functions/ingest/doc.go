@@ -40,7 +40,8 @@
 //
 // May: read the control table and update its rows of the health of sources; read rows of keys, put those of cohorts and conversations, update those of conversations;
 // put and read items of records; decrypt with the wrap key under an account's context; send to the queues of ingest, settle and
-// attach, and receive from its own; put, read and delete objects under bodies/ and, of its queue, under queue/.
+// attach, and receive from its own; put, read and delete objects under bodies/ and, of its queue, under queue/,
+// and list their bucket, to know which are gone.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package ingest

@@ -30,9 +30,9 @@
 //
 // May: read the three tables; put and update rows of the copy ledger, digests, log, links and suppressed addresses, delete
 // those of digests, log, links and notices, and touch no others of the control table; note on the row of a conversation what was
-// delivered of it, and touch no key; decrypt with the wrap key under an account's context; read objects under bodies/; send to
-// and receive from its queue, and send to that of purge; send e-mail as the configured sender only, through its configuration
-// set.
+// delivered of it, and touch no key; decrypt with the wrap key under an account's context; read objects under bodies/, and list
+// their bucket, to know which are gone; send to and receive from its queue, and send to that of purge; send e-mail as the
+// configured sender only, through its configuration set.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package mail

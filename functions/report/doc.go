@@ -16,7 +16,7 @@
 // Writes: an audit entry for every answer, before it is given; without the entry there is no answer.
 //
 // May: read the three tables; put audit entries, and nothing else, into the control table; decrypt with the wrap key
-// under an account's context; read objects under bodies/ and files/.
+// under an account's context; read objects under bodies/ and files/, and list their bucket, to know which are gone.
 //
 // Alarms: errors.
 package report

@@ -15,7 +15,8 @@
 //
 // May: read the control table, check and take the fence of an account there; read rows of keys, put those of cohorts, update those of conversations; read, put and
 // delete items of records; decrypt with the wrap key under an account's context; put, read and delete objects under
-// bodies/, delete those under files/; put events to its bus; send to and receive from its queue, and send to that of purge.
+// bodies/, delete those under files/, and list their bucket, to know which are gone; put events to its bus; send to and receive from
+// its queue, and send to that of purge.
 //
 // Alarms: errors, and anything in the dead-letter queue.
 package settle
