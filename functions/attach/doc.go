@@ -22,7 +22,7 @@
 // missing; what will not be otherwise by itself (too_large, type_not_allowed, gone, not_stored, a row that does not open) is missing
 // at once. What its sender tells of anew starts anew, unless the file itself is what is not kept. Nothing waits for a file: a
 // conversation settles, is read and is destroyed with or without it. Nothing is fetched for one that nobody may read, as far as its
-// row tells: it is looked at again after a day, for that may be undone.
+// row tells, which is once it has settled: it is looked at again after a day, for that may be undone.
 //
 // Retry and idempotency: a file is claimed for five minutes, longer than an invocation can take, so that a message may come any
 // number of times and nobody writes an object beside somebody else. Until it is there or given up, a due row leads to it: a message
