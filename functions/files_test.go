@@ -556,6 +556,79 @@ func TestFileIsOneHoweverOftenItIsToldOf(t *testing.T) {
 	r.fileShown(t, demo, id, file, "told of often")
 }
 
+// What was told of before its files were kept names them once they are, in a chat that goes on and in one that has settled: where the
+// account kept none, where they were too many of their delivery, and where the message had fewer.
+func TestFileThatIsKeptTheSecondTime(t *testing.T) {
+	many := func(id string, n int) string {
+		files := make([]string, n)
+		for i := range files {
+			files[i] = fmt.Sprintf(`{"url":"https://files.example.com/%s-%d.png"}`, id, i)
+		}
+		return fmt.Sprintf(`{"id":%[1]q,"type":"conversation.message","time":%[2]q,"kind":"chat","conversation":"c","entries":[{"id":%[1]q,"time":%[2]q,
+			"author":{"role":"visitor"},"text":"Many.","attachments":[%[3]s]}]}`, id, stamp(noon.Add(time.Second)), strings.Join(files, ","))
+	}
+	message := withFiles("c", noon, label)
+	inABatch := bytes.Replace(message, []byte(`"events":[`), []byte(`"events":[`+many("a", 100)+","+many("b", 100)+","), 1)
+	second := label + `,{"name":"second.png","url":"https://files.example.com/second.png"}`
+	for _, settled := range []bool{false, true} {
+		for _, tc := range []struct {
+			name          string
+			first, again  []byte
+			unstored      bool
+			reason        conversation.FileReason
+			before, after int
+		}{
+			{"where none were kept", message, message, true, "", 0, 1},
+			{"that was too many", inABatch, message, false, conversation.TooMany, 0, 1},
+			{"that the message did not have", message, withFiles("c", noon, second), false, "", 1, 2},
+		} {
+			r := inMemory()
+			demo := r.account(t, admin.Request{Account: "demo"})
+			r.allow(t, demo, "canonical", "files.example.com")
+			r.web.serve("files.example.com", servesPNG)
+			if tc.unstored {
+				r.change(t, demo, `"store":{"attachment":false}`)
+			}
+			r.mustPost(t, demo, "canonical", tc.first)
+			if settled {
+				r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
+				r.settleAll(t)
+			}
+			if tc.unstored {
+				r.change(t, demo, `"store":{"attachment":true}`)
+			}
+			r.getFiles(t)
+			id := r.id(t, demo, "canonical", "c", 1)
+			named := func() (files []conversation.Attachment) {
+				for _, a := range r.attachments(t, demo, id) {
+					if a.ID != "" {
+						files = append(files, a)
+					}
+				}
+				return files
+			}
+			if got := r.attachments(t, demo, id)[0]; len(named()) != tc.before || got.Reason != tc.reason {
+				t.Errorf("%s, settled %t: at first %+v", tc.name, settled, got)
+			}
+			for i, want := range []string{`"duplicates":0`, `"duplicates":1`} {
+				if _, answer := r.post(demo, "canonical", tc.again); !strings.Contains(answer, want) {
+					t.Errorf("%s, settled %t, told %d times more: %s", tc.name, settled, i+1, answer)
+				}
+			}
+			r.mustPost(t, demo, "canonical", tc.first) // late, and it takes nothing away
+			r.getFiles(t)
+			r.settleAll(t)
+			got := named()
+			if len(got) != tc.after {
+				t.Errorf("%s, settled %t: %+v", tc.name, settled, got)
+			}
+			for _, f := range got {
+				r.fileShown(t, demo, id, f.ID, fmt.Sprintf("%s, settled %t", tc.name, settled))
+			}
+		}
+	}
+}
+
 func TestFileOfAWholeConversation(t *testing.T) {
 	r := inMemory()
 	demo := r.account(t, admin.Request{Account: "demo"})
@@ -645,7 +718,7 @@ func TestStoreFileGoesWithItsConversation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRoad(t)
 			demo, id, file := r.withLabel(t, "c")
-			r.mustPost(t, demo, "canonical", withFiles("c", noon, label+`,{"url":"https://evil.example/never.png"}`)) // a duplicate, with another file
+			r.mustPost(t, demo, "canonical", withFiles("c", noon, label+`,{"url":"https://evil.example/never.png"}`)) // once more, with another file
 			r.mustPost(t, demo, "canonical", chatEnded("c", noon.Add(time.Minute)))
 			r.settleAll(t)
 			records, objects := r.Items(t, r.Tables.Records), r.S3.Objects()

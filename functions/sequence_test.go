@@ -46,12 +46,12 @@ type someone struct {
 	kept string
 }
 
-// posted is a delivery that was taken in, and of which life it was. Unfiled says that it came with files that were not taken: told once
+// posted is a delivery that was taken in, and of which life it was. Unfiled are the files that came with it and were not taken: told once
 // more when the account takes files, it tells more than it did.
 type posted struct {
 	body    []byte
 	of      string
-	unfiled bool
+	unfiled []*filed
 }
 
 // theatre is every function over tables in memory, with an account in them, and how that began.
@@ -325,16 +325,16 @@ func (w *theatre) say(c someone, text string, tags []string, files []*filed, bod
 	}
 	l := w.model.said(life{conversation: c.name, kind: c.kind, department: c.department, email: c.kept}, text, tags, w.now())
 	l.id = vault.ID(c.record, l.number)
+	for _, f := range files {
+		f.entry = len(l.texts) - 1
+	}
 	if w.model.takesFiles() {
-		for _, f := range files {
-			f.entry = len(l.texts) - 1
-		}
-		l.files = append(l.files, files...)
+		l.files, files = append(l.files, files...), nil
 	}
 	if c.kind == retention.Ticket {
 		l.status, l.statusAt = "open", w.now()
 	}
-	w.bodies = append(w.bodies, posted{body, l.id, len(files) > 0 && !w.model.takesFiles()})
+	w.bodies = append(w.bodies, posted{body, l.id, files})
 	return l
 }
 
@@ -384,19 +384,26 @@ func (w *theatre) whole() {
 	}
 }
 
-// again is a late duplicate, which changes nothing.
+// again is a late duplicate, which changes nothing but that a conversation that goes on has the files that were not taken before.
 func (w *theatre) again() {
 	if len(w.bodies) == 0 {
 		w.message()
 		return
 	}
-	b := pick(w.random, w.bodies...)
-	if b.unfiled && w.model.takesFiles() {
+	b := &w.bodies[w.random.IntN(len(w.bodies))]
+	if len(b.unfiled) == 0 || !w.model.takesFiles() {
+		w.tell("once more something of %s", b.of)
+		w.send(b.body)
+		return
+	}
+	l := w.model.lives[slices.IndexFunc(w.model.lives, func(l *life) bool { return l.id == b.of })]
+	if l.settled || l.gone || l.destroyed || w.model.policy.of[l.kind].unstored {
 		w.message()
 		return
 	}
-	w.tell("once more something of %s", b.of)
+	w.tell("once more something of %s, with %d files", b.of, len(b.unfiled))
 	w.send(b.body)
+	l.files, b.unfiled = append(l.files, b.unfiled...), nil
 }
 
 func (w *theatre) settleQueue() {

@@ -3,6 +3,7 @@ package conversation
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/supportvault/supportvault/shared/retention"
@@ -216,6 +217,19 @@ type Event struct {
 
 // OfAnyLife says that an event tells something of entries by their ids alone, of whatever life of the conversation they are.
 func (e Event) OfAnyLife() bool { return len(e.Redacted)+len(e.Noted) > 0 }
+
+// Files are the ids of the files that an event names, each behind a slash: told again with others, an event says more than it did.
+func (e Event) Files() string {
+	var ids strings.Builder
+	for _, entry := range e.Entries {
+		for _, a := range entry.Attachments {
+			if a.ID != "" {
+				ids.WriteString("/" + a.ID)
+			}
+		}
+	}
+	return ids.String()
+}
 
 // LogValue keeps an event's content out of every log.
 func (e Event) LogValue() slog.Value {

@@ -46,6 +46,11 @@
 // that tells of it: whatever fails, somebody looks for it again. Whoever fetches it claims the row for a
 // while, so that two never write one object. The object is one message of package seal, whose frames open one by one.
 //
+// Whoever reads a file comes by an entry that names it. Where an event comes again with other files than the first time, it is written
+// beside the first, and the entry has those of the form that names more. A file that no entry names nobody reads, and it goes with its
+// conversation, whose receipt counts it: its writer died before the event was written, and the sender never came again; or what
+// speaks for the whole conversation since knows nothing of the entry that named it.
+//
 //	state    waiting ──► stored      the object is there; the row does not have the address any more
 //	         waiting ──► missing     with a reason
 //	         missing ──► waiting     its sender tells of it anew

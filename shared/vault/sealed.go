@@ -73,7 +73,7 @@ type StoredEvent struct {
 	Object     string
 }
 
-// PutEvent seals an event under the row's generation and writes it, unless the same event stands there already.
+// PutEvent seals an event under the row's generation and writes it, unless the same event stands there already, with the same files.
 func (ses *Session) PutEvent(ctx context.Context, r Row, e conversation.Event) (duplicate bool, err error) {
 	plain, err := Marshal(e)
 	if err != nil {
@@ -83,7 +83,7 @@ func (ses *Session) PutEvent(ctx context.Context, r Row, e conversation.Event) (
 	if err != nil {
 		return false, err
 	}
-	id := ses.Index.EntryID(r.ID, e.ID)
+	id := ses.Index.EntryID(r.ID, e.ID+e.Files())
 	sealed, err := seal.Seal(keyring.EntryKey(own, r.Record, r.Generation, id),
 		sealContext(r.Record, "generation", strconv.FormatInt(r.Generation, 10), "entry", id), plain)
 	if err != nil {
