@@ -1243,6 +1243,117 @@ func TestFileOfAChangedMessage(t *testing.T) {
 	}
 }
 
+// What is told of a file that is stored, with another address, does not take it away, for senders make their addresses anew; with another
+// upload, or as another file, it does. And what it leads to then is what there is, or nothing: not even where a process dies.
+func TestFileThatIsStoredIsToldAnew(t *testing.T) {
+	const addressed = `{"name":"Iris Vogel label.png","type":"image/png","bytes":228,"url":"https://files.example.com/second/label.png"}`
+	page := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }
+	for name, tc := range map[string]struct {
+		first, again string
+		serves       http.HandlerFunc
+		stays        bool
+		reason       conversation.FileReason
+	}{
+		"at another address":               {label, addressed, page, true, ""},
+		"at an address, and it was put":    {`{"name":"label.png","upload":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}`, `{"name":"label.png","url":"https://files.example.com/a"}`, page, true, ""},
+		"as another, which is refused":     {label, strings.Replace(addressed, "Iris Vogel ", "", 1), page, false, conversation.TypeNotAllowed},
+		"as a larger one, which is gone":   {label, strings.Replace(addressed, "228", "229", 1), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, false, conversation.Gone},
+		"as another, which is not there":   {label, strings.Replace(addressed, "png", "gif", 1), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, false, conversation.NotFound},
+		"as another upload, which is none": {label, `{"name":"Iris Vogel label.png","type":"image/png","bytes":228,"upload":"bbbbbbbbbbbbbbbbbbbbbbbbbb"}`, page, false, conversation.UploadUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, after := range []bool{false, true} {
+				for at := 1; ; at++ {
+					r := inMemory()
+					r.staged.put("uploads/demo/aaaaaaaaaaaaaaaaaaaaaaaaaa", "image/png", png)
+					demo := r.account(t, admin.Request{Account: "demo"})
+					r.allow(t, demo, "canonical", "files.example.com")
+					r.web.serve("files.example.com", servesPNG)
+					r.mustPost(t, demo, "canonical", withFiles("c", noon, tc.first))
+					r.getFiles(t)
+					id := r.id(t, demo, "canonical", "c", 1)
+					file := r.attachments(t, demo, id)[0].ID
+					r.fileShown(t, demo, id, file, "at first")
+					r.web.serve("files.example.com", tc.serves)
+					again := []byte(strings.Replace(string(withFiles("c", noon, tc.again)), stamp(noon), stamp(noon.Add(time.Minute)), 1))
+					k := r.kill(at, after, everything)
+					_, _ = r.post(demo, "canonical", again)
+					for _, ref := range r.queues.takeAttaching() {
+						_ = r.attach.Get(t.Context(), ref)
+					}
+					died := k.dead
+					r.unharmed()
+					r.mustPost(t, demo, "canonical", again)
+					r.getFiles(t)
+					for range waitsOfAttach + 2 {
+						r.Clock.Advance(25 * time.Hour)
+						r.sweepFiles(t)
+					}
+					got, left := r.attachments(t, demo, id)[0], r.filesLeft(t)
+					switch {
+					case tc.stays:
+						r.fileShown(t, demo, id, file, fmt.Sprintf("killed at %d, after it %t", at, after))
+					case got.State != conversation.FileMissing || got.Reason != tc.reason || len(left) != 1:
+						t.Errorf("killed at %d, after it %t: %+v, left %v", at, after, got, left)
+					}
+					if !died {
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// Whoever puts the object of a file and dies leaves nothing where the file is given up after that: because the account keeps none any
+// more, or because its row does not open.
+func TestFileThatWasPutAndIsGivenUp(t *testing.T) {
+	for reason, happens := range map[conversation.FileReason]func(t *testing.T, r *road, a admin.Created){
+		conversation.NotStored: func(t *testing.T, r *road, a admin.Created) { r.change(t, a, `"store":{"attachment":false}`) },
+		conversation.Damaged: func(t *testing.T, r *road, a admin.Created) {
+			for _, item := range r.Items(t, r.Tables.Records) {
+				if strings.HasPrefix(attr.GetS(item, "sk"), "file#") {
+					item["file"] = attr.B([]byte("x"))
+					r.put(t, r.Tables.Records, item)
+				}
+			}
+		},
+	} {
+		r := inMemory()
+		demo := r.account(t, admin.Request{Account: "demo"})
+		r.allow(t, demo, "canonical", "files.example.com")
+		r.web.serve("files.example.com", servesPNG)
+		r.mustPost(t, demo, "canonical", withFiles("c", noon, label))
+		put := false
+		r.After.Set(func(_ context.Context, req vaulttest.Request) error {
+			if put = put || req.Operation == "PutObject"; put {
+				return errKilled
+			}
+			return nil
+		})
+		for _, ref := range r.queues.takeAttaching() {
+			_ = r.attach.Get(t.Context(), ref)
+		}
+		r.unharmed()
+		if left := r.filesLeft(t); len(left) != 3 {
+			t.Fatalf("%s: it did not put the object: %v", reason, left)
+		}
+		happens(t, r, demo)
+		for range 2 {
+			r.Clock.Advance(time.Hour)
+			r.sweepFiles(t)
+		}
+		for _, item := range r.Items(t, r.Tables.Records) {
+			if strings.HasPrefix(attr.GetS(item, "sk"), "file#") && attr.GetS(item, "reason") != string(reason) {
+				t.Errorf("%s: %s", reason, attr.GetS(item, "reason"))
+			}
+		}
+		if left := r.filesLeft(t); len(left) != 1 {
+			t.Errorf("%s: left %v", reason, left)
+		}
+	}
+}
+
 // An address of another form than is fetched is not looked for, and what is said of the file says why it is not there.
 func TestFileOfAnAddressThatIsNeverFetched(t *testing.T) {
 	r := inMemory()

@@ -205,7 +205,8 @@ func (w *theatre) compareFile(l *life, f *filed, readable bool) {
 	}
 }
 
-// purgedFiles compares the objects after a purge: those of a destroyed conversation are gone, those of the others are there.
+// purgedFiles compares the objects after a purge: those of a destroyed conversation and of files that are missing are gone, those of
+// files that are stored are there.
 func (w *theatre) purgedFiles() {
 	objects := w.S3.Objects()
 	known := map[string]bool{}
@@ -216,6 +217,8 @@ func (w *theatre) purgedFiles() {
 			switch known[name] = true; {
 			case l.destroyed && there:
 				w.wrong("%s is destroyed, and there is %s\n%s", l.id, name, w.about())
+			case f.state == conversation.FileMissing && there:
+				w.wrong("%s of %s is missing, and there is %s\n%s", f.id, l.id, name, w.about())
 			case !l.destroyed && f.state == conversation.FileStored && !there:
 				w.wrong("%s is kept, and there is no %s\n%s", l.id, name, w.about())
 			}

@@ -390,20 +390,30 @@ func (w *theatre) again() {
 		w.message()
 		return
 	}
-	b := &w.bodies[w.random.IntN(len(w.bodies))]
-	if len(b.unfiled) == 0 || !w.model.takesFiles() {
-		w.tell("once more something of %s", b.of)
-		w.send(b.body)
-		return
+	b := pick(w.random, w.bodies...)
+	if w.model.takesFiles() {
+		if i := slices.IndexFunc(w.bodies, func(b posted) bool { return len(b.unfiled) > 0 }); i >= 0 {
+			w.filesOf(&w.bodies[i])
+			return
+		}
 	}
+	w.tell("once more something of %s", b.of)
+	w.send(b.body)
+}
+
+// filesOf tells once more of files that were not taken, if their conversation goes on: then they are its own.
+func (w *theatre) filesOf(b *posted) {
+	files := b.unfiled
+	b.unfiled = nil
 	l := w.model.lives[slices.IndexFunc(w.model.lives, func(l *life) bool { return l.id == b.of })]
 	if l.settled || l.gone || l.destroyed || w.model.policy.of[l.kind].unstored {
+		w.bodies = slices.DeleteFunc(w.bodies, func(other posted) bool { return bytes.Equal(other.body, b.body) })
 		w.message()
 		return
 	}
-	w.tell("once more something of %s, with %d files", b.of, len(b.unfiled))
+	w.tell("once more something of %s, with %d files", l.id, len(files))
 	w.send(b.body)
-	l.files, b.unfiled = append(l.files, b.unfiled...), nil
+	l.files = append(l.files, files...)
 }
 
 func (w *theatre) settleQueue() {
@@ -487,7 +497,7 @@ func (w *theatre) draw() (r regulation, wanted string) {
 		periods[retention.Chat] = append(periods[retention.Chat], "P6M", "P1Y")
 	}
 	keep, cadence, store, required := []string{}, []string{}, []string{}, []string{}
-	if w.random.IntN(12) == 0 {
+	if w.random.IntN(6) == 0 {
 		r.of[retention.Attachment] = terms{unstored: true}
 		store = append(store, `"attachment":false`)
 	}

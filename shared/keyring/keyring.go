@@ -249,6 +249,11 @@ func (x Index) FilePlace(address, upload string) []byte {
 	return x.sum("file place", address, upload)[:12]
 }
 
+// FileSaid is what is said of a file, to be compared only.
+func (x Index) FileSaid(name, contentType string, bytes int64) []byte {
+	return x.sum("file said", name, contentType, decimal(bytes))[:12]
+}
+
 // Subject is the blind index of what is known of a person, such as an e-mail address.
 func (x Index) Subject(field, value string) string { return x.name("subject", field, value) }
 

@@ -52,8 +52,9 @@
 // speaks for the whole conversation since knows nothing of the entry that named it.
 //
 //	state    waiting ──► stored      the object is there; the row does not have the address any more
-//	         waiting ──► missing     with a reason
+//	         waiting ──► missing     with a reason; an object that is there goes before
 //	         missing ──► waiting     its sender tells of it anew
+//	         stored  ──► waiting     its sender tells of another file in its place; the object goes when that is there, or missing
 //
 // The files key is wrapped with the account key, and is not bound to the key of a cohort, as a record's is. A file comes while its
 // conversation is open, which is in no cohort and whose events have own keys alone; and the conversation may settle into another
@@ -67,6 +68,8 @@
 //	claim: due row, then the row              take the keys, or make the row missing
 //	put the object                            delete the object
 //	stored, if the row is still waiting       delete the row, and its due row unless it is one of a claim
+//	  or, if the file is not to be had,
+//	  delete the object, then missing
 //	read both rows: gone? delete the object
 //	delete the due row                        dead before? the sweep deletes the object, then the due row
 //

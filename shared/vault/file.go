@@ -45,9 +45,10 @@ type File struct {
 	// Attempts is how often it was tried to get it, Due when somebody looks for it again; zero is never.
 	Attempts int
 	Due      time.Time
-	// told is when its sender told of it, place an HMAC of where it leads.
+	// told is when its sender told of it, place an HMAC of where it leads, said one of what was said of it.
 	told   time.Time
 	place  []byte
+	said   []byte
 	key    attr.Item
 	sealed []byte
 }
@@ -177,8 +178,10 @@ func (s *Store) putDue(ctx context.Context, r FileReference, at time.Time) error
 // PutFile writes that there is a file, to be looked for by due, unless that is known. The row must have a files key. Where it is
 // interrupted before its due row, nobody has acknowledged the file: whoever tells of it again puts that.
 //
-// What is told later of the same place starts anew where it leads elsewhere, a message that was changed, or where the file is not
-// there and could be now: the address that opened it may have been another.
+// What is told later starts anew where it leads to another file, a message that was changed, or where the file is not there and could
+// be now: the address that opened it may have been another. An address of a file that is there may be another each time it is told, so
+// it leads to another file only where another name, type or size is said of that: what is there is not given up for a second
+// fetching, which may fail.
 //
 // The row has no end of its own: it goes with its conversation, which may last.
 func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileContent, told, due time.Time) (known bool, err error) {
@@ -190,6 +193,7 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 	item := fileItemKey(ref)
 	item["state"], item["due"], item["file"] = attr.S(conversation.FileWaiting), attr.Time(due), attr.B(sealed)
 	item["told"], item["place"] = attr.Time(told), attr.B(ses.Index.FilePlace(withoutQuery(c.URL), c.Upload))
+	item["said"] = attr.B(ses.Index.FileSaid(c.Name, c.Type, c.Bytes))
 	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
@@ -204,7 +208,7 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 		if readErr != nil || !ok { // its sender has taken it back
 			return true, readErr
 		}
-		if !ses.startsAnew(r, f, c, told, attr.GetB(item, "place")) {
+		if !ses.startsAnew(r, f, c, told, item) {
 			if f.State == conversation.FileWaiting && f.Attempts == 0 {
 				return true, ses.store.putDue(ctx, ref, f.Due)
 			}
@@ -220,12 +224,15 @@ func (ses *Session) PutFile(ctx context.Context, r Row, file string, c FileConte
 // retellings bounds how often it is tried to write over the row of a file that somebody gets.
 const retellings = 8
 
-// startsAnew says whether what is told of a file leads to something that its row does not.
-func (ses *Session) startsAnew(r Row, f File, c FileContent, told time.Time, place []byte) bool {
+// startsAnew says whether what is told of a file, which would be the item, leads to something that its row does not.
+func (ses *Session) startsAnew(r Row, f File, c FileContent, told time.Time, item attr.Item) bool {
+	elsewhere := !bytes.Equal(f.place, attr.GetB(item, "place"))
 	switch {
-	case !told.After(f.told) || f.State == conversation.FileStored && bytes.Equal(f.place, place):
+	case !told.After(f.told):
 		return false
-	case !bytes.Equal(f.place, place):
+	case f.State == conversation.FileStored:
+		return elsewhere && (c.Upload != "" || !bytes.Equal(f.said, attr.GetB(item, "said")))
+	case elsewhere:
 		return true
 	case f.State == conversation.FileMissing:
 		return f.Reason != conversation.TooLarge && f.Reason != conversation.TypeNotAllowed // which is so of the file itself
@@ -293,7 +300,7 @@ func readFile(account string, item attr.Item) (File, error) {
 	return File{
 		Reference: ref, State: conversation.FileState(attr.GetS(item, "state")), Reason: conversation.FileReason(attr.GetS(item, "reason")),
 		Bytes: attr.GetN(item, "fileBytes"), Attempts: int(attr.GetN(item, "attempts")), Due: attr.GetTime(item, "due"),
-		told: attr.GetTime(item, "told"), place: attr.GetB(item, "place"), sealed: attr.GetB(item, "file"),
+		told: attr.GetTime(item, "told"), place: attr.GetB(item, "place"), said: attr.GetB(item, "said"), sealed: attr.GetB(item, "file"),
 		key: attr.Item{"pk": item["pk"], "sk": item["sk"]},
 	}, nil
 }
@@ -337,7 +344,7 @@ func (ses *Session) PostponeFile(ctx context.Context, f File, why conversation.F
 	return ses.updateFile(ctx, f, next, nil)
 }
 
-// EndFile says that a file is there, or why it will not be. Of one that is there the due row stays until FileDone: the object must
+// EndFile says that a file is there, or why it will not be, to whoever has claimed it. Of one that is there the due row stays until FileDone: the object must
 // be found where its conversation was destroyed meanwhile and whoever put it is dead.
 func (ses *Session) EndFile(ctx context.Context, r Row, f File, state conversation.FileState, why conversation.FileReason, c FileContent) error {
 	sealed, err := ses.sealFile(r, f.Reference.File, c.Fetched())
@@ -357,7 +364,7 @@ func (s *Store) FileDone(ctx context.Context, claimed File) error {
 	return s.deleteDue(ctx, claimed.Reference, claimed.Due)
 }
 
-// GiveUpFile says why a file will not be there, of which nothing opens.
+// GiveUpFile says why a file will not be there, of which nothing opens, to whoever has claimed it.
 func (ses *Session) GiveUpFile(ctx context.Context, f File, why conversation.FileReason) error {
 	next := f
 	next.State, next.Reason, next.Due = conversation.FileMissing, why, time.Time{}
@@ -365,8 +372,14 @@ func (ses *Session) GiveUpFile(ctx context.Context, f File, why conversation.Fil
 }
 
 // updateFile writes a file's row if it is as it was read. Its next due row is there before, and its last until after: whatever is
-// interrupted, one of them leads to the file.
+// interrupted, one of them leads to the file. Before it says that the file is missing, the object goes: that of what was told
+// before, or of somebody who put it and died. Whoever dies after that leaves a file that waits.
 func (ses *Session) updateFile(ctx context.Context, f, next File, sealed []byte) error {
+	if next.State == conversation.FileMissing {
+		if err := ses.store.Objects.Delete(ctx, FileObject(f.Reference)); err != nil {
+			return err
+		}
+	}
 	if !next.Due.IsZero() {
 		if err := ses.store.putDue(ctx, f.Reference, next.Due); err != nil {
 			return err
