@@ -20,10 +20,11 @@
 // Writes: the object, sealed under a key that goes with the conversation's (objects, under files/), then the row of the file
 // (records). What cannot be had is waiting, with the reason, and is tried again after 1, 10 and 60 minutes, 6 and 24 hours, then
 // missing; what will not be otherwise by itself (too_large, type_not_allowed, gone, not_stored, a row that does not open) is missing
-// at once, and an object that is there by then, of another telling or of a process that died, is deleted before the row says so. What its
-// sender tells of anew starts anew, unless the file itself is what is not kept, or is there and only its address is another. Nothing
-// waits for a file: a conversation settles, is read and is destroyed with or without it. Nothing is fetched for one that nobody may read, as far as its
-// row tells, which is once it has settled: it is looked at again after a day, for that may be undone.
+// at once. An object that is there by then, of what was told before or of a process that died, is deleted before the row says that the
+// file is missing. What its sender tells of anew starts anew, unless the file itself is what is not kept, or is there and only its
+// address is another. Nothing waits for a file: a conversation settles, is read and is destroyed with or without it. Nothing is fetched
+// for one that nobody may read, as far as its row tells, which is once it has settled: it is looked at again after a day, for that may
+// be undone.
 //
 // Retry and idempotency: a file is claimed for five minutes, longer than an invocation can take, so that a message may come any
 // number of times and nobody writes an object beside somebody else. Until it is there or given up, a due row leads to it: a message
