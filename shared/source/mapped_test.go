@@ -196,6 +196,20 @@ func TestMappedFields(t *testing.T) {
 	}
 }
 
+// What is written in a chat is no markup, whatever it looks like; a mail and a transcript are.
+func TestLiveHelpNowMarkup(t *testing.T) {
+	const text = `if a<b and c>d it fails, see <file.txt> &amp; <b>this</b>`
+	for happened, want := range map[string]string{
+		"chat-opened": text, "chat-message": text,
+		"chat-closed": "if ad it fails, see <file.txt> & this", "ticket-message": "if ad it fails, see <file.txt> & this",
+	} {
+		e := one(t, "mapped-livehelpnow", fmt.Sprintf(`{"event":%q,"id":"c","time":"11/20/2026 1:05:58 PM","from":"visitor","text":%q}`, happened, text))
+		if got := e.Entries[0].Text; got != want {
+			t.Errorf("%s: %q, want %q", happened, got, want)
+		}
+	}
+}
+
 func TestMappedTurns(t *testing.T) {
 	for _, tc := range []struct {
 		kind, does, more string

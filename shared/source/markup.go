@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ import (
 // plainText is what somebody reads of a text with HTML markup, as senders write answers and mails. Blocks begin on a line of
 // their own, paragraphs behind an empty one; items of lists have a dash, pictures (of emoji, above all) their alternative text,
 // links their address unless it is what they say. Scripts, styles and comments are gone. A text without markup stays as it is.
+// What only looks like a tag, since HTML has none of its name, is what somebody wrote, such as <file.txt> or <ana@example.com>.
 //
 // It reads tokens, not trees, so that its time and the length of what it gives grow with the text alone, however it nests.
 func plainText(markup string) string {
@@ -26,6 +28,9 @@ func plainText(markup string) string {
 	for {
 		switch kind := z.Next(); kind {
 		case html.ErrorToken: // the end: nothing else stops a reader of a text
+			if raw := z.Raw(); !isTag(nameIn(raw)) { // a tag that is cut off
+				p.write(raw)
+			}
 			p.endLink()
 			return string(bytes.TrimRight(p.text, " \t\n"))
 		case html.TextToken:
@@ -33,7 +38,12 @@ func plainText(markup string) string {
 				p.write(z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
+			raw := z.Raw()
 			name, attributes := z.TagName()
+			if hidden = false; !isTag(name) {
+				p.write(raw)
+				continue
+			}
 			tag, begins := atom.Lookup(name), kind != html.EndTagToken
 			// The tokenizer gives what stands in one of these as a single text, so whatever tag comes next is behind it.
 			hidden = begins && slices.Contains(unseen, tag)
@@ -53,6 +63,36 @@ var (
 		atom.Blockquote, atom.Dl, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Ol, atom.P, atom.Table, atom.Ul,
 	}
 )
+
+// tags are the names of HTML's elements, those of former times too. atom.Lookup knows those of attributes as well.
+var tags = func() map[string]bool {
+	all := map[string]bool{}
+	for name := range strings.FieldsSeq(`a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink
+		blockquote body br button canvas caption center cite code col colgroup command data datalist dd del details dfn dialog dir div dl dt em
+		embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe image img input
+		ins isindex kbd keygen label legend li link listing main map mark marquee math menu menuitem meta meter nav nobr noembed noframes
+		noscript object ol optgroup option output p param picture plaintext pre progress q rb rp rt rtc ruby s samp script search section
+		select slot small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead time title tr
+		track tt u ul var video wbr xmp`) {
+		all[name] = true
+	}
+	return all
+}()
+
+// foreign is a name of another namespace, of which programs for mail and texts put some into their HTML: o:p, v:shape.
+var foreign = regexp.MustCompile(`^[a-z][a-z0-9]*:[a-z][a-z0-9-]*$`)
+
+// isTag says whether a tag of the name, in lower case, is markup.
+func isTag(name []byte) bool { return tags[string(name)] || foreign.Match(name) }
+
+// nameIn is the name of a tag that is cut off.
+func nameIn(raw []byte) []byte {
+	name := bytes.TrimPrefix(bytes.TrimPrefix(raw, []byte("<")), []byte("/"))
+	if end := bytes.IndexAny(name, " \t\r\n\f/"); end >= 0 {
+		name = name[:end]
+	}
+	return bytes.ToLower(name)
+}
 
 // page is the text so far, and what stands between it and the next word.
 type page struct {

@@ -58,7 +58,17 @@ func TestPlainText(t *testing.T) {
 		{"right to left stays so", "<p dir=\"rtl\">שלום, מה שלומך?</p>", "שלום, מה שלומך?"},
 		{"joined emoji stay joined", "<p>👩‍👩‍👧</p>", "👩‍👩‍👧"},
 		{"a tag that is cut off is gone", "one <b", "one"},
-		{"a tag that is not known is nothing", "<o:p>one</o:p><blink>two</blink>", "onetwo"},
+		{"so is one of a link, which may open something", `one <A href="https://example.com/opens`, "one"},
+		{"so is the end of a script that is cut off", "one<script>two</scr", "one"},
+		{"but not what only looks like a tag", "if x<y", "if x<y"},
+		{"nor the end of one", "it says </Frob", "it says </Frob"},
+		{"a tag of former times is nothing", "<o:p>one</o:p><blink>two</blink><v:shape-type x=1/>", "onetwo"},
+		{"what HTML has no tag for is what was written", "I <3 you, see <File.txt>, <name>  and </your-Name x='&lt;'> of &lt;b&gt;",
+			"I <3 you, see <File.txt>, <name> and </your-Name x='&lt;'> of <b>"},
+		{"so is an address between brackets", "Ana <ana@example.com> of <https://example.com/a?b=c>, <mailto:x@example.com>",
+			"Ana <ana@example.com> of <https://example.com/a?b=c>, <mailto:x@example.com>"},
+		{"between tags it is too", "<p>from <i>Ana <ana@example.com></i></p><p>two</p>", "from Ana <ana@example.com>\n\ntwo"},
+		{"what looks like the tag of a script is none of it", "a<script>b<x></script>c<scripts>d", "ac<scripts>d"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := source.PlainText(tc.markup); got != tc.want {
@@ -90,7 +100,7 @@ func TestPictures(t *testing.T) {
 // TestPlainTextIsLinear would take minutes if anything in it grew with the square of the length.
 func TestPlainTextIsLinear(t *testing.T) {
 	for _, piece := range []string{
-		"<", "&", "<a href=https://example.com/x>", "<a href=https://example.com/x>y</a>", "<p>", "<pre>\n", "<div>x", "<!--", "<script>", "<script>x",
+		"<", "&", "<a href=https://example.com/x>", "<a href=https://example.com/x>y</a>", "<p>", "<pre>\n", "<div>x", "<!--", "<script>", "<script>x", "<x>", "<x y=",
 		"</a", "<li>", "<b x=", `<b x="`, "&amp;", "<textarea>", "<title><", "<td> x", "<br>",
 	} {
 		began := time.Now()
@@ -108,6 +118,7 @@ func FuzzPlainText(f *testing.F) {
 	for _, markup := range []string{
 		"<p>Hello <a href=\"https://example.com\">there</a></p>", "<ul><li>a<li>b</ul>", "<pre> a\n\n\nb</pre>", "a<script>b</script>c", "&lt;b&gt;&#0;",
 		"<a href='x'><a href=mailto:y>", "<table><tr><td>a<td>b", "\x00\xff<br>", "<title>a", "<img alt='🚲'>",
+		"a<b and c>d", "<x@example.com", "</o:p><y", "a<script>b</scr",
 	} {
 		f.Add(markup)
 	}
