@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/supportvault/supportvault/shared/conversation"
 )
 
-// untimed is an account with a source of each sender that tells no times, and a conversation of each with its deliveries in order.
+// untimed is an account with a source of each sender that tells no times, or not when in a minute, and a conversation of each with its deliveries in order.
 func untimed(t *testing.T, r *road) (admin.Created, map[string][]string) {
 	demo := r.account(t, admin.Request{Account: "demo", Start: "identified"})
 	status, _, body := r.putSource(t, demo, "mapped-livehelpnow", `{"mapping":{"rules":[{"name":"said","kind":"chat",
@@ -26,12 +27,21 @@ func untimed(t *testing.T, r *road) (admin.Created, map[string][]string) {
 	live := func(action, more string) string {
 		return `{"secret_key":"x","action":"` + action + `","payload":{"chat_id":"C","thread_id":"T"` + more + `}}`
 	}
+	minute := func(happened, status, more string) string {
+		return `{"event":"` + happened + `","ticket":"9","time":"` + noon.Format("2006-01-02T15:04Z") + `","status":"` + status + `"` + more + `}`
+	}
 	return demo, map[string][]string{
 		"mapped-livehelpnow": {`{"id":"c","does":"message","say":"Does it fit?"}`, `{"id":"c","does":"ended"}`},
 		"freshdesk": {
 			fresh("{ticket_action:created}", "Open", `,"ticket_description":"Does it fit?"`),
 			fresh("{reply_sent:sent}", "Open", `,"ticket_latest_public_comment":"Iris Vogel : And in red?"`),
 			fresh("{status:{from:2,to:5}}", "Closed", ""),
+		},
+		"mapped-zendesk": { // which tells no more than the minute
+			minute("comment", "Open", `,"comment":{"by":"visitor","text":"Does it fit?"}`),
+			minute("comment", "Solved", `,"comment":{"by":"agent","text":"It does."}`),
+			minute("comment", "Open", `,"comment":{"by":"visitor","text":"Thank you."}`),
+			minute("status", "Closed", ""),
 		},
 		"livechat": {
 			live("incoming_event", `,"event":{"id":"1","type":"message","author_id":"3f0c9a52-7d1e-4b60-8a35-5be1f2c4d917","text":"Does it fit?","created_at":"`+stamp(noon)+`"}`),
@@ -71,9 +81,11 @@ func deliveriesComeAgain(t *testing.T, r *road) {
 		}
 	}
 	r.settleAll(t)
-	if all := r.lines(t, demo); len(all) != 3 || all[0].EndedAt == nil || all[1].EndedAt == nil || all[2].EndedAt == nil {
+	all := r.lines(t, demo)
+	if len(all) != len(told) || slices.ContainsFunc(all, func(v conversation.View) bool { return v.EndedAt == nil }) {
 		t.Fatalf("%+v", all)
 	}
+	again("at once")
 	r.Clock.Advance(5 * 24 * time.Hour)
 	again("five days later")
 	r.Clock.Advance(60 * 24 * time.Hour) // when a message would begin another life
@@ -88,6 +100,36 @@ func deliveriesComeAgain(t *testing.T, r *road) {
 	r.Clock.Advance(24 * time.Hour)
 	r.purgeAll(t)
 	again("when nothing is left of it")
+}
+
+// Of one minute, everything stands as it was delivered, and what was said last counts.
+func TestDeliveriesOfAMinute(t *testing.T) {
+	r := inMemory()
+	demo, told := untimed(t, r)
+	bodies := told["mapped-zendesk"]
+	said := func(state conversation.State, status string, want ...string) {
+		t.Helper()
+		r.settleAll(t)
+		got := r.lines(t, demo)[0]
+		var texts []string
+		for _, e := range *got.Entries {
+			texts = append(texts, e.Text)
+		}
+		if diff := cmp.Diff(want, texts); diff != "" || got.State != state || string(got.Status) != status || got.Incarnation != 1 {
+			t.Errorf("%s %s, want %s %s (-want +got):\n%s", got.State, got.Status, state, status, diff)
+		}
+	}
+	for _, body := range bodies[:3] {
+		r.Clock.Advance(time.Second)
+		r.mustPost(t, demo, "mapped-zendesk", []byte(body))
+	}
+	said(conversation.Open, "open", "Does it fit?", "It does.", "Thank you.")
+	r.Clock.Advance(time.Second)
+	r.mustPost(t, demo, "mapped-zendesk", []byte(bodies[3]))
+	said(conversation.Settled, "closed", "Does it fit?", "It does.", "Thank you.")
+	r.Clock.Advance(10 * time.Minute) // one that the sender could not deliver until now
+	r.mustPost(t, demo, "mapped-zendesk", []byte(strings.Replace(bodies[2], "Thank you.", "Great.", 1)))
+	said(conversation.Settled, "closed", "Great.", "Does it fit?", "It does.", "Thank you.")
 }
 
 // A transcript that is written down at once is known again as well.

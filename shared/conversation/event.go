@@ -179,7 +179,8 @@ type Event struct {
 	// Time is when it happened by the sender's clock; Received when it arrived by ours.
 	Time     Time `json:"time"`
 	Received Time `json:"received"`
-	// Untimed says that Time is that of the receipt for want of the sender's: the event is known by its ID alone when it comes again.
+	// Untimed says that the sender tells no time, or no more than the minute, so that Time may be that of the receipt: the event is known
+	// by its ID alone when it comes again.
 	Untimed bool `json:"untimed,omitzero"`
 	// Anchor is of history alone: up to when somebody is known to have been active, which nothing else of it may say any more.
 	Anchor Time `json:"anchor,omitzero"`

@@ -66,6 +66,9 @@ var (
 					m["direction"], m["seconds"] = use{takes: "snb"}, use{takes: anything}
 				}
 				m["rating"], m["agent"] = use{takes: anything}, use{takes: "snba"}
+				if strings.HasSuffix(name, ".message") {
+					m["messageId"] = use{takes: "sn"}
+				}
 			}
 		},
 	})
@@ -82,7 +85,7 @@ var (
 				m["requester"], m["requester.customId"] = use{takes: anything}, use{takes: "sn"}
 			}
 			m := of("ticket.message")
-			m["comment"] = use{takes: anything}
+			m["comment"], m["comment.id"] = use{takes: anything}, use{takes: "sn"}
 			for _, field := range []string{"by", "author", "text"} {
 				m["comment."+field] = use{takes: "snb"}
 			}
@@ -328,6 +331,110 @@ func TestMappedEntriesOfOneInstant(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Many senders tell no more than the minute. What is delivered as it happens stands in the order of its receipt, whatever comes twice.
+func TestMappedMinutes(t *testing.T) {
+	minute := time.Date(2026, 11, 20, 13, 7, 0, 0, time.UTC)
+	event := func(name, body string, after time.Duration) conversation.Event {
+		t.Helper()
+		got, err := lookup(t, name).Adapt(source.Delivery{Body: []byte(body), Received: minute.Add(after)})
+		if err != nil || len(got.Events) != 1 {
+			t.Fatalf("%s: %d events, %v", body, len(got.Events), err)
+		}
+		return got.Events[0]
+	}
+	t.Run("messages of a chat", func(t *testing.T) {
+		var events []conversation.Event
+		var want []string
+		for i, from := range []string{"visitor", "agent", "visitor", "agent", "visitor"} {
+			text := fmt.Sprintf("line %d", i)
+			body := fmt.Sprintf(`{"event":"chat-message","id":"c","time":"11/20/2026 1:07 PM","from":%q,"text":%q}`, from, text)
+			events = append(events, event("mapped-livehelpnow", body, time.Duration(15*i)*time.Second))
+			want = append(want, from+" "+text)
+		}
+		slices.Reverse(events)
+		var got []string
+		for _, e := range (conversation.Transcript{}).Fold(events).Entries {
+			got = append(got, string(e.Author.Role)+" "+e.Text)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a ticket that is solved and goes on", func(t *testing.T) {
+		var events []conversation.Event
+		for i, status := range []string{"Open", "Solved", "Open"} {
+			body := fmt.Sprintf(`{"event":"status","ticket":"7","time":"2026-11-20T13:07Z","status":%q,"title":"%d"}`, status, i)
+			events = append(events, event("mapped-zendesk", body, time.Duration(10+i)*time.Second))
+		}
+		got := conversation.Transcript{}.Fold(events)
+		if got.Ended() || got.Status != conversation.StatusOpen || got.Title != "2" {
+			t.Errorf("ended %v, %s, %s", got.Ended(), got.Status, got.Title)
+		}
+	})
+	said := func(id string) string {
+		return `{"event":"chat-message","id":"c","time":"11/20/2026 1:07 PM","from":"visitor","text":"yes"` + id + `}`
+	}
+	t.Run("a delivery that comes late or again", func(t *testing.T) {
+		first := event("mapped-livehelpnow", said(""), 0)
+		for after, prompt := range map[time.Duration]bool{
+			-time.Minute: false, -time.Minute + time.Millisecond: true, 0: true, 2*time.Minute - time.Millisecond: true,
+			2 * time.Minute: false, 24 * time.Hour: false,
+		} {
+			e, want := event("mapped-livehelpnow", said(""), after), minute
+			if prompt {
+				want = minute.Add(after)
+			}
+			if !e.Time.Equal(want) || !e.Entries[0].Time.Equal(want) || !e.Untimed || e.ID != first.ID || e.Entries[0].ID != first.Entries[0].ID {
+				t.Errorf("%v later: %+v", after, e)
+			}
+		}
+	})
+	t.Run("the same words are told apart by their ids", func(t *testing.T) {
+		ids := map[string]bool{}
+		for _, id := range []string{``, `,"messageId":1`, `,"messageId":"2"`} {
+			e := event("mapped-livehelpnow", said(id), 0)
+			ids[e.ID], ids[e.Entries[0].ID] = true, true
+		}
+		if len(ids) != 6 || !ids["1"] || !ids["2"] {
+			t.Errorf("%v", ids)
+		}
+	})
+	t.Run("times of entries", func(t *testing.T) {
+		const rest = `"role":"visitor","text":"$.t"}}`
+		for name, tc := range map[string]struct {
+			entries string
+			want    time.Duration
+		}{
+			"one has that of the receipt":   {`{"fields":{"time":"$.m",` + rest, 20 * time.Second},
+			"a list has the one it tells":   {`{"each":"$.l[*]","fields":{"time":"$.m",` + rest, 0},
+			"one with seconds keeps them":   {`{"fields":{"time":"$.s",` + rest, 5 * time.Second},
+			"one without has the event's":   {`{"fields":{` + rest, 20 * time.Second},
+			"a list without has it as well": {`{"each":"$.l[*]","fields":{` + rest, 20 * time.Second},
+		} {
+			mapping := strings.Replace(ruled("chat", `"time":"$.m"`, tc.entries), `{"rules"`, `{"layouts":["2006-01-02 15:04"],"rules"`, 1)
+			d := own(t, mapping, `{"id":"c","m":"2026-11-20 13:07","s":"2026-11-20T13:07:05Z","t":"x","l":[{"m":"2026-11-20 13:07","t":"x"}]}`)
+			d.Received = minute.Add(20 * time.Second)
+			got, err := lookup(t, "mapped-shop").Adapt(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := got.Events[0]; !e.Untimed || !e.Time.Equal(d.Received) || !e.Entries[0].Time.Equal(minute.Add(tc.want)) {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+	})
+	t.Run("seconds are in a layout that has them", func(t *testing.T) {
+		for layout, at := range map[string]string{"2/1/2006 15:04:05": "20/11/2026 13:07:00", "2006-1-2 15-4-5": "2026-11-20 13-7-0", time.RFC1123: "Fri, 20 Nov 2026 13:07:00 UTC"} {
+			d := own(t, strings.Replace(ruled("chat", `"time":"$.m"`, ``), `{"rules"`, `{"layouts":["`+layout+`"],"rules"`, 1), `{"id":"c","m":"`+at+`"}`)
+			d.Received = minute.Add(20 * time.Second)
+			got, err := lookup(t, "mapped-shop").Adapt(d)
+			if err != nil || got.Events[0].Untimed || !got.Events[0].Time.Equal(minute) {
+				t.Errorf("%s: %+v %v", layout, got.Events, err)
+			}
+		}
+	})
 }
 
 func TestMappedRules(t *testing.T) {

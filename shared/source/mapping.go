@@ -38,6 +38,11 @@ import (
 //	   "entries": {"each": "$.lines[*]",                         without it the body is the one entry
 //	               "fields": {"text": "$.text", …}}}]}           entryFields; paths begin at the entry
 //
+// Of a time in a layout without seconds, only the minute is known. What arrives in that minute, or up to a minute before or after it, has
+// the time of its receipt, or a question and its answer would stand in any order; what arrives later has the beginning of the minute. Of
+// a list of entries each has the minute that it tells. A delivery that comes again is known by its event, whenever it comes. But the same
+// words of the same role in one minute are one entry, unless the sender tells ids.
+//
 // A field is a path of RFC 9535, another text, true or false for themselves, or an object:
 //
 //	{"path": "$.status", "values": {"Open": "open"}, "otherwise": "closed", "split": ","}
@@ -48,8 +53,14 @@ import (
 // (*, slices and filters), and filters that compare members of what they look at with constants. A path of a condition finds one value
 // at most. So no value of a body is looked at twice by one path; by all together, so many are (maxLooks), and then it is refused.
 type Mapping struct {
-	layouts []string
+	layouts []mappedLayout
 	rules   []mappedRule
+}
+
+type mappedLayout struct {
+	form string
+	// minutes says that it has no seconds.
+	minutes bool
 }
 
 type mappedRule struct {
@@ -113,6 +124,10 @@ type mappedReader struct {
 	html    bool
 	names   []string
 	looks   int // how many values of the body are looked at
+	// minute says that of the time that was read last, no more than the minute is known.
+	minute bool
+	// when is what the body tells of the event's time; where it tells none, the id of the event.
+	when string
 }
 
 // boundField is a field with where a mapping has it from.
@@ -336,12 +351,22 @@ func mappedBool(raw jsontext.Value) (bool, error) {
 func (r *mappedReader) time(raw jsontext.Value) (conversation.Time, error) {
 	if text, isText := unquoted(raw); isText {
 		for _, layout := range r.mapping.layouts {
-			if t, err := time.ParseInLocation(layout, strings.TrimSpace(text), r.zone); err == nil {
+			if t, err := time.ParseInLocation(layout.form, strings.TrimSpace(text), r.zone); err == nil {
+				r.minute = layout.minutes
 				return inRange(t, r.d.Received)
 			}
 		}
 	}
+	r.minute = false
 	return parseTime(raw, r.d.Received)
+}
+
+// precise is the time of something of which the minute was told: that of its receipt, if that is about then.
+func (r *mappedReader) precise(minute conversation.Time) conversation.Time {
+	if since := r.d.Received.Sub(minute.Time); since > -time.Minute && since < 2*time.Minute {
+		return r.event.Received
+	}
+	return minute
 }
 
 // adapt makes the event of a body that strictjson has checked.
@@ -377,6 +402,11 @@ func (m *Mapping) adapt(d Delivery, trace *Trace) (Adapted, error) {
 		err = ErrMissing
 	case !timed:
 		r.event.Time, r.event.Untimed = r.event.Received, true
+		r.when = r.event.ID // the same body may come again later
+	default:
+		if r.when = r.event.Time.String(); r.minute {
+			r.event.Time, r.event.Untimed = r.precise(r.event.Time), true
+		}
 	}
 	if entriesErr := r.entries(rule, body, trace); err == nil {
 		err = entriesErr
@@ -461,10 +491,9 @@ func (r *mappedReader) entries(rule mappedRule, body any, trace *Trace) error {
 			if slices.ContainsFunc(rule.entries, func(f boundField) bool { return f.name == "time" }) {
 				err = ErrMissing
 			}
-			r.entry.Time = r.event.Time
-			if when = r.event.Time.String(); r.event.Untimed { // the same body may come again later
-				when = r.event.ID
-			}
+			r.entry.Time, when = r.event.Time, r.when
+		} else if r.minute && rule.each == nil {
+			r.entry.Time = r.precise(r.entry.Time)
 		}
 		first = cmp.Or(first, err)
 		if first == nil {
@@ -886,7 +915,9 @@ func (r *mappingReader) mapping(raw jsontext.Value) *Mapping {
 		if back, err := time.Parse(layout, at.Format(layout)); err != nil || !back.Equal(at) {
 			r.wrong("must be how Go writes 2 January 2006, 15:04, with the year and the time of day to the minute")
 		}
-		m.layouts = append(m.layouts, layout)
+		at = at.Add(59 * time.Second)
+		back, err := time.Parse(layout, at.Format(layout))
+		m.layouts = append(m.layouts, mappedLayout{layout, err != nil || !back.Equal(at)})
 	})
 	r.list("rules", all["rules"], maxRules, func(raw jsontext.Value) { m.rules = append(m.rules, r.rule(raw)) })
 	if len(r.mistakes) == 0 && len(m.rules) == 0 {

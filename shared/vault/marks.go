@@ -61,7 +61,8 @@ func (ses *Session) Marks(t conversation.Transcript) retention.Marks {
 // maxTold is how many events without a time of their own a row remembers.
 const maxTold = 200
 
-// Tell remembers in a row those of the events that settle now which have no time of their own. Of very many, the first count.
+// Tell remembers in a row those of the events that settle now which have no time of their own. Of very many, the first count; another
+// that comes again at once may make one more revision, in which it stands a little later.
 func (ses *Session) Tell(r *Row, events []StoredEvent) {
 	told := slices.Clone(r.Told)
 	for _, e := range events {
