@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -18,7 +19,7 @@ import (
 //
 //	chat:start               the first message, which has no id: "start"
 //	chat:end                 the end
-//	chat:transcript_created  the whole chat when it is over; its messages have no ids: "m1", "m2", … in their order
+//	chat:transcript_created  the whole chat when it is over, with its files; its messages have no ids: "m1", "m2", … in their order
 //	ticket:create            a ticket with its message, which has no id: "message"; of what becomes of it tawk.to tells nothing
 //
 // The signature covers the body alone, without a time: an old delivery can be sent again and is then a duplicate, known by
@@ -31,7 +32,8 @@ var tawkto = Adapter{
 		"Events: chat start, chat end, chat transcript created, new ticket.",
 		"Secret key: tawk.to makes it; give it to the vault.",
 	},
-	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
+	Weak:  "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
+	Hosts: []string{"tawk.link"},
 }
 
 type tawktoChat struct {
@@ -57,9 +59,10 @@ type tawktoTranscript struct {
 				Type string `json:"t"`
 				Name string `json:"n"`
 			} `json:"sender"`
-			Type string         `json:"type"`
-			Text string         `json:"msg"`
-			Time jsontext.Value `json:"time"`
+			Type  string         `json:"type"`
+			Text  string         `json:"msg"`
+			Files jsontext.Value `json:"attchs"`
+			Time  jsontext.Value `json:"time"`
 		} `json:"messages"`
 	} `json:"chat"`
 }
@@ -121,7 +124,7 @@ func tawktoStartOrEnd(d Delivery, name string) (conversation.Event, error) {
 	if m := body.Message; m != nil {
 		e.Entries = []conversation.Entry{{
 			ID: "start", Time: e.Time, Author: tawktoAuthor(m.Sender.Type, "", body.Visitor),
-			Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type),
+			Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type, nil),
 		}}
 	}
 	return e, nil
@@ -149,7 +152,7 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 		}
 		author := tawktoAuthor(m.Sender.Type, m.Sender.Name, body.Chat.Visitor)
 		e.Entries = append(e.Entries, conversation.Entry{
-			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type),
+			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type, m.Files),
 		})
 		if author.Role == conversation.Agent {
 			addAgent(&e, author.Name)
@@ -241,10 +244,37 @@ func tawktoText(messageType, text string) string {
 	return text
 }
 
-// tawktoFiles says that there was a file; nothing else of it is known.
-func tawktoFiles(messageType string) []conversation.Attachment {
-	if messageType == "file" {
+type tawktoAttached struct {
+	Content struct {
+		File struct {
+			URL  string         `json:"url"`
+			Name string         `json:"name"`
+			Type string         `json:"mimeType"`
+			Size jsontext.Value `json:"size"`
+		} `json:"file"`
+	} `json:"content"`
+}
+
+// tawktoFiles are the files of a message, as transcripts list them; where none are listed, that there was one is all that is known. The
+// list is not documented: what cannot be read of it is a file of which nothing is known.
+func tawktoFiles(messageType string, listed jsontext.Value) (files []conversation.Attachment) {
+	var each []jsontext.Value
+	if listed.Kind() == '[' && json.Unmarshal(listed, &each) != nil {
+		each = nil
+	}
+	for _, raw := range each {
+		var attached tawktoAttached
+		if json.Unmarshal(raw, &attached) != nil {
+			attached = tawktoAttached{}
+		}
+		f := attached.Content.File
+		size, _ := strconv.ParseInt(string(f.Size), 10, 64)
+		files = append(files, conversation.Attachment{
+			Name: fileName(f.Name), Type: cmp.Or(f.Type, "file"), Bytes: max(size, 0), URL: fileLink(f.URL),
+		})
+	}
+	if files == nil && messageType == "file" {
 		return []conversation.Attachment{{Type: "file"}}
 	}
-	return nil
+	return files
 }

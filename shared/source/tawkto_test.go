@@ -31,8 +31,11 @@ var _ = describe("tawkto", traits{
 			"time": id, "chat": {takes: "o", required: true}, "chat.id": id, "chat.visitor": object, "chat.visitor.name": text,
 			"chat.visitor.email": text, "chat.messages": list, "chat.messages.*": {takes: "o", required: true, optional: true},
 			"chat.messages.*.sender": object, "chat.messages.*.sender.t": text, "chat.messages.*.sender.n": text,
-			"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id,
+			"chat.messages.*.type": text, "chat.messages.*.msg": text, "chat.messages.*.time": id, "chat.messages.*.attchs": {takes: anything},
 		})
+		for _, field := range []string{"", ".content", ".content.file", ".content.file.url", ".content.file.name", ".content.file.mimeType", ".content.file.size"} {
+			of("chat:transcript_created")["chat.messages.*.attchs.*"+field] = use{takes: anything}
+		}
 		maps.Copy(of("ticket:create"), map[string]use{
 			"time": id, "requester": object, "requester.name": text, "requester.email": text, "requester.type": text,
 			"ticket": {takes: "o", required: true}, "ticket.id": id, "ticket.subject": text, "ticket.message": text,
@@ -146,6 +149,31 @@ func TestTawktoTranscripts(t *testing.T) {
 		for i, entry := range e.Entries {
 			if diff := cmp.Diff(want[i], conversation.Entry{Text: entry.Text, Attachments: entry.Attachments}); diff != "" {
 				t.Errorf("entry %d (-want +got):\n%s", i, diff)
+			}
+		}
+	})
+	t.Run("files that are listed are attached", func(t *testing.T) {
+		const link = "https://tawk.link/6d2f/messages/receipt.png?signature=x"
+		unknown := []conversation.Attachment{{Type: "file"}}
+		file := func(fields string) string { return `[{"type":"file","content":{"file":{` + fields + `}}}]` }
+		for _, tc := range []struct {
+			messageType, attached string
+			want                  []conversation.Attachment
+		}{
+			{"msg", file(`"url":"` + link + `","name":"receipt.png","mimeType":"image/png","size":20417,"extension":"png"`),
+				[]conversation.Attachment{{Name: "receipt.png", Type: "image/png", Bytes: 20417, URL: link}}},
+			{"file", file(`"url":"` + link + `","name":"C:\\a\\receipt.png"`), []conversation.Attachment{{Name: "receipt.png", Type: "file", URL: link}}},
+			{"msg", `[{"content":{"file":{"name":"a","size":-1}}},{"content":{"file":{"name":"b","size":"7"}}}]`,
+				[]conversation.Attachment{{Name: "a", Type: "file"}, {Name: "b", Type: "file"}}},
+			{"msg", file(`"url":"javascript:alert(1)","size":1e3`), unknown},
+			{"msg", file(`"url":["` + link + `"],"name":"a"`), unknown},
+			{"msg", `[null]`, unknown}, {"msg", `["x"]`, unknown}, {"file", `[]`, unknown}, {"file", `"x"`, unknown}, {"file", `null`, unknown},
+			{"msg", `[]`, nil}, {"msg", `{"content":{}}`, nil}, {"msg", `null`, nil},
+		} {
+			e := one(t, "tawkto", `{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","messages":[
+				{"sender":{"t":"v"},"type":"`+tc.messageType+`","msg":"","attchs":`+tc.attached+`,"time":"2026-11-20T09:00:02Z"}]}}`)
+			if diff := cmp.Diff(tc.want, e.Entries[0].Attachments); diff != "" {
+				t.Errorf("%s %s (-want +got):\n%s", tc.messageType, tc.attached, diff)
 			}
 		}
 	})
