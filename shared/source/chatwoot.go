@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,7 +21,8 @@ import (
 // chatwoot knows Chatwoot from 4.11.2 on, the first that signs.
 //
 //	message_created                a message, known by its id
-//	message_updated                the visitor's rating, or that the message was deleted; other changes are acknowledged
+//	message_updated                the visitor's rating or choice ("ID/answer"), or that the message was deleted; other changes, and the
+//	                               answers of forms, are acknowledged
 //	conversation_created           the opening, with the last message if there is one
 //	conversation_status_changed    the end (resolved), or that it goes on after one
 //	conversation_resolved, _opened the same, as automations and agent bots are told
@@ -31,7 +33,7 @@ import (
 // repeats byte for byte when it tries again.
 //
 // Taken are only the fields of the types below: nothing of the browser, the page, custom attributes or pictures, and not the
-// pubsub_token, which opens the visitor's session.
+// pubsub_token, which opens the visitor's session. Activities are kept without the contact's name; those of agents stay in them.
 var chatwoot = Adapter{
 	Verify: verifyChatwoot, Adapt: adaptChatwoot,
 	Setup: []string{
@@ -174,7 +176,7 @@ func chatwootMessageCreated(d Delivery) ([]conversation.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, err := body.entry(d)
+	entry, err := body.entry(d, body.Conversation.Meta.Sender)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +224,7 @@ func chatwootConversationEvent(d Delivery, name string) ([]conversation.Event, e
 			if m.blank() {
 				continue
 			}
-			entry, err := m.entry(d)
+			entry, err := m.entry(d, body.Meta.Sender)
 			if err != nil {
 				return nil, err
 			}
@@ -265,25 +267,21 @@ func (c chatwootConversationBody) turn(happening string) (ended, reopened bool) 
 	return c.Status == resolved, c.Status != resolved && goesOn
 }
 
-// chatwootChanged reads what a change of a message may tell: the answer to Chatwoot's question for satisfaction, which is a
-// change of the message that asked, or that the message was deleted, in whose place Chatwoot puts a text of its own.
+// chatwootAnswer follows the id of a message that asked in the id of the answer.
+const chatwootAnswer = "answer"
+
+// chatwootChanged reads what a change of a message may tell: the answer to Chatwoot's question for satisfaction or to a bot's, which is
+// a change of the message that asked, or that the message was deleted, in whose place Chatwoot puts a text of its own.
 func chatwootChanged(d Delivery) ([]conversation.Event, error) {
 	var body chatwootChangedBody
 	if err := strictjson.Read(d.Body, &body); err != nil {
 		return nil, err
 	}
-	e := conversation.Event{Kind: retention.Chat, Received: conversation.At(d.Received)}
-	deleted, rating, err := chatwootAttributes(body.Attributes)
-	if err != nil || rating == nil && !deleted {
+	change, err := chatwootAttributes(body.Attributes)
+	if err != nil || change == (chatwootChange{}) {
 		return nil, err
 	}
-	if e.Rating = rating; deleted {
-		id, err := parseID(body.ID)
-		if err != nil {
-			return nil, err
-		}
-		e.Redacted = []string{id}
-	}
+	e := conversation.Event{Kind: retention.Chat, Received: conversation.At(d.Received), Rating: change.rating}
 	if e.Conversation, err = parseID(body.Conversation.ID); err != nil {
 		return nil, err
 	}
@@ -291,41 +289,87 @@ func chatwootChanged(d Delivery) ([]conversation.Event, error) {
 	if e.Time, err = firstTime(d.Received, body.Conversation.Updated, body.Conversation.LastActivity, body.Created); err != nil {
 		return nil, err
 	}
+	if change.deleted || change.chosen != "" {
+		id, err := parseID(body.ID)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := joinID(id, chatwootAnswer)
+		if err != nil {
+			return nil, err
+		}
+		if change.deleted {
+			e.Redacted = []string{id, answer}
+		} else {
+			e.Entries = []conversation.Entry{{ID: answer, Time: e.Time, Author: conversation.Author{Role: conversation.Visitor}, Text: change.chosen}}
+		}
+	}
 	if e.ID, err = joinID("message_updated", bodyHash(d)); err != nil {
 		return nil, err
 	}
 	return []conversation.Event{e}, nil
 }
 
-// chatwootAttributes finds in the attributes of a message that it was deleted, or its rating, where other questions put answers
-// of other shapes.
-func chatwootAttributes(attributes jsontext.Value) (deleted bool, rating *int, err error) {
+// chatwootChange is what the attributes of a message say of it: that it was deleted, or what was answered.
+type chatwootChange struct {
+	deleted bool
+	rating  *int
+	chosen  string
+}
+
+// chatwootAttributes reads attributes, of which every question has its own. What is written into a form is not taken: its fields are
+// the sender's own.
+func chatwootAttributes(attributes jsontext.Value) (c chatwootChange, err error) {
 	var asked struct {
 		Deleted   jsontext.Value `json:"deleted"`
 		Submitted jsontext.Value `json:"submitted_values"`
 	}
-	var submitted struct {
-		Survey *struct {
-			Rating jsontext.Value `json:"rating"`
-		} `json:"csat_survey_response"`
-	}
 	if attributes.Kind() != '{' {
-		return false, nil, nil
+		return c, nil
 	}
 	if err := json.Unmarshal(attributes, &asked); err != nil {
-		return false, nil, strictjson.ErrShape
+		return c, strictjson.ErrShape
 	}
-	if deleted = asked.Deleted.Kind() == 't'; deleted || asked.Submitted.Kind() != '{' {
-		return deleted, nil, nil
+	if c.deleted = asked.Deleted.Kind() == 't'; c.deleted {
+		return c, nil
 	}
-	if err := json.Unmarshal(asked.Submitted, &submitted); err != nil {
-		return false, nil, strictjson.ErrShape
+	switch asked.Submitted.Kind() {
+	case '{':
+		var submitted struct {
+			Survey *struct {
+				Rating jsontext.Value `json:"rating"`
+			} `json:"csat_survey_response"`
+		}
+		if json.Unmarshal(asked.Submitted, &submitted) != nil {
+			return c, strictjson.ErrShape
+		}
+		if submitted.Survey != nil {
+			c.rating, err = parseRating(submitted.Survey.Rating)
+		}
+		return c, err
+	case '[':
+		c.chosen = chatwootChosen(asked.Submitted)
 	}
-	if submitted.Survey == nil {
-		return false, nil, nil
+	return c, nil
+}
+
+// chatwootChosen are the titles of what was chosen. The fields of a form have names in their place.
+func chatwootChosen(submitted jsontext.Value) string {
+	var all []jsontext.Value
+	if json.Unmarshal(submitted, &all) != nil {
+		return ""
 	}
-	rating, err = parseRating(submitted.Survey.Rating)
-	return false, rating, err
+	var titles []string
+	for _, raw := range all {
+		var choice struct {
+			Title string         `json:"title"`
+			Name  jsontext.Value `json:"name"`
+		}
+		if json.Unmarshal(raw, &choice) == nil && !given(choice.Name) {
+			titles = append(titles, choice.Title)
+		}
+	}
+	return joinLines(titles)
 }
 
 // event is what every event about the conversation has, all but its id and time.
@@ -346,7 +390,8 @@ func (c chatwootConversation) event(d Delivery) (conversation.Event, error) {
 	return e, nil
 }
 
-func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
+// entry is a message of a conversation with a contact.
+func (m chatwootMessage) entry(d Delivery, contact *chatwootPerson) (conversation.Entry, error) {
 	id, err := parseID(m.ID)
 	if err != nil {
 		return conversation.Entry{}, err
@@ -360,6 +405,9 @@ func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
 		return conversation.Entry{}, err
 	}
 	entry := conversation.Entry{ID: id, Time: at, Author: author, Text: m.Content, Private: m.Private}
+	if author.Role == conversation.System && contact != nil {
+		entry.Text = withoutName(m.Content, contact.Name)
+	}
 	for _, a := range m.Attachments {
 		if a.Size < 0 {
 			return conversation.Entry{}, strictjson.ErrShape
@@ -369,6 +417,20 @@ func (m chatwootMessage) entry(d Delivery) (conversation.Entry, error) {
 		})
 	}
 	return entry, nil
+}
+
+// withoutName is an activity without the contact's name, which is not always kept. Where a contact resolved the conversation, Chatwoot
+// has written the name with one capital letter.
+func withoutName(text, name string) string {
+	name = strings.TrimSpace(name)
+	if name == "" {
+		return text
+	}
+	_, first := utf8.DecodeRuneInString(name)
+	for _, written := range []string{name, strings.ToUpper(name[:first]) + strings.ToLower(name[first:])} {
+		text = replaceWords(text, written, "the contact")
+	}
+	return text
 }
 
 // time is when the message was written. The list of a conversation has it in seconds, in which a question and the bot's

@@ -63,9 +63,10 @@ var _ = describe("chatwoot", traits{
 		m["conversation"], m["conversation.id"] = use{takes: "o", required: true}, id
 		m["conversation.updated_at"] = maybeID
 		const attributes = "content_attributes"
-		m["id"] = use{takes: anything, several: true} // needed of a message that was deleted
+		m["id"] = use{takes: anything, several: true} // needed of a message that was deleted or answered
 		m[attributes], m[attributes+".submitted_values"] = use{takes: anything}, use{takes: anything}
 		m[attributes+".deleted"] = use{takes: anything}
+		m[attributes+".submitted_values.*"], m[attributes+".submitted_values.*.title"] = use{takes: anything}, use{takes: anything}
 		m[attributes+".submitted_values.csat_survey_response"] = object
 		m[attributes+".submitted_values.csat_survey_response.rating"] = maybeID
 
@@ -415,6 +416,57 @@ func TestChatwootRatings(t *testing.T) {
 	}
 }
 
+// What was chosen of what a bot offered is an entry of its own; what was written into a form has the sender's fields.
+func TestChatwootChoices(t *testing.T) {
+	for submitted, want := range map[string]string{
+		`[{"title":"Billing","value":"b"}]`: "Billing", `[{"title":"A","value":"a"},{"title":"B","name":null}]`: "A\nB",
+		`[{"title":"A"},{"name":"email","value":"x"},{"title":7},null,"x",[]]`: "A",
+		`[{"name":"email","title":"E-mail","value":"x"}]`:                      "", `[{"title":""}]`: "", `[{"value":"b"}]`: "", `[]`: "", `"x"`: "", `null`: "",
+	} {
+		got, err := adapt(t, "chatwoot", []byte(`{"event":"message_updated","id":7,"content":"What is it about?","created_at":"2026-11-20T13:00:00Z",
+			"content_type":"input_select","content_attributes":{"submitted_values":`+submitted+`},"conversation":{"id":4182,"updated_at":1795179950.5}}`))
+		checkOutcome(t, "chatwoot", got, err)
+		if err != nil || (want == "") != (len(got.Events) == 0) {
+			t.Errorf("%s: %+v, %v", submitted, got.Events, err)
+		}
+		for _, e := range got.Events {
+			entry := conversation.Entry{ID: "7/answer", Time: e.Time, Author: conversation.Author{Role: "visitor"}, Text: want}
+			if diff := cmp.Diff([]conversation.Entry{entry}, e.Entries); diff != "" || e.Time.String() != "2026-11-20T13:05:50.500Z" {
+				t.Errorf("%s at %v (-want +got):\n%s", submitted, e.Time, diff)
+			}
+		}
+	}
+	_, err := adapt(t, "chatwoot", []byte(`{"event":"message_updated","created_at":"2026-11-20T13:00:00Z",
+		"content_attributes":{"submitted_values":[{"title":"x"}]},"conversation":{"id":4182}}`))
+	if !errors.Is(err, source.ErrMissing) {
+		t.Errorf("of a message without id: %v", err)
+	}
+}
+
+// The contact's name stands in lines of nobody, as it is or as Chatwoot writes it there, and is not always kept.
+func TestChatwootActivities(t *testing.T) {
+	for _, tc := range []struct{ messageType, name, text, want string }{
+		{"activity", "Priya Raman", "Conversation was resolved by Priya raman", "Conversation was resolved by the contact"},
+		{"activity", "Priya Raman", "Priya Raman was muted by Elif", "the contact was muted by Elif"},
+		{"activity", " élodie DUPONT ", "Résolue par Élodie dupont.", "Résolue par the contact."},
+		{"activity", "Ana", "Conversation was resolved by Anastasia", "Conversation was resolved by Anastasia"},
+		{"activity", "", "Conversation was resolved", "Conversation was resolved"},
+		{"incoming", "Priya", "I am Priya", "I am Priya"},
+		{"outgoing", "Priya", "Good afternoon Priya", "Good afternoon Priya"},
+	} {
+		message := fmt.Sprintf(`"id":7,"message_type":%q,"content":%q`, tc.messageType, tc.text)
+		meta := fmt.Sprintf(`"meta":{"sender":{"id":1,"name":%q,"type":"contact"}}`, tc.name)
+		for _, body := range []string{
+			`{"event":"message_created","created_at":1795179940,"conversation":{"id":4182,` + meta + `},` + message + `}`,
+			`{"event":"automation_event.message_created","id":4182,"updated_at":1795179940,` + meta + `,"messages":[{"created_at":1795179940,` + message + `}]}`,
+		} {
+			if got := one(t, "chatwoot", body).Entries[0].Text; got != tc.want {
+				t.Errorf("%s: %q, want %q", body, got, tc.want)
+			}
+		}
+	}
+}
+
 func TestChatwootDeletedMessages(t *testing.T) {
 	const body = `{"event":"message_updated","id":%s,"content":"This message was deleted","created_at":"2026-11-20T13:00:00Z",
 		"content_attributes":{"deleted":true},"conversation":{"id":4182,"updated_at":1795179950.5}}`
@@ -428,7 +480,7 @@ func TestChatwootDeletedMessages(t *testing.T) {
 			continue
 		}
 		e := got.Events[0]
-		if diff := cmp.Diff([]string{"7"}, e.Redacted); diff != "" || e.Entries != nil || e.Rating != nil || e.Conversation != "4182" {
+		if diff := cmp.Diff([]string{"7", "7/answer"}, e.Redacted); diff != "" || e.Entries != nil || e.Rating != nil || e.Conversation != "4182" {
 			t.Errorf("%+v (-want +got):\n%s", e, diff)
 		}
 	}

@@ -150,9 +150,13 @@ func tawktoWhole(d Delivery) (conversation.Event, error) {
 		if i == 0 || at.After(e.Time.Time) {
 			e.Time = at // the chat ended with its last message, not when the transcript was made
 		}
-		author := tawktoAuthor(m.Sender.Type, m.Sender.Name, body.Chat.Visitor)
+		author, text := tawktoAuthor(m.Sender.Type, m.Sender.Name, body.Chat.Visitor), tawktoText(m.Type, m.Text)
+		// A line of nobody may name the visitor, whose name is not always kept.
+		if name := body.Chat.Visitor.Name; author == (conversation.Author{Role: conversation.System}) && name != "" {
+			text = replaceWords(text, name, "The visitor")
+		}
 		e.Entries = append(e.Entries, conversation.Entry{
-			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: tawktoText(m.Type, m.Text), Attachments: tawktoFiles(m.Type, m.Files),
+			ID: "m" + strconv.Itoa(i+1), Time: at, Author: author, Text: text, Attachments: tawktoFiles(m.Type, m.Files),
 		})
 		if author.Role == conversation.Agent {
 			addAgent(&e, author.Name)

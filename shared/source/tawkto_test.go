@@ -152,6 +152,21 @@ func TestTawktoTranscripts(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a line of nobody does not name the visitor", func(t *testing.T) {
+		for _, tc := range []struct{ visitor, sender, text, want string }{
+			{"Marta Lindqvist", `{"t":"s"}`, "Marta Lindqvist has left", "The visitor has left"},
+			{"V4410926655071823", `{"t":"s"}`, "V4410926655071823 has left", "The visitor has left"},
+			{"Marta", `{"t":"s","n":"Shop"}`, "Welcome back, Marta", "Welcome back, Marta"},
+			{"Marta", `{"t":"a","n":"Jonas"}`, "Hi Marta", "Hi Marta"},
+			{"", `{"t":"s"}`, "Somebody has left", "Somebody has left"},
+		} {
+			e := one(t, "tawkto", fmt.Sprintf(`{"event":"chat:transcript_created","time":"2026-11-20T09:30:00Z","chat":{"id":"c","visitor":{"name":%q},
+				"messages":[{"sender":%s,"type":"msg","msg":%q,"time":"2026-11-20T09:00:02Z"}]}}`, tc.visitor, tc.sender, tc.text))
+			if got := e.Entries[0].Text; got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		}
+	})
 	t.Run("files that are listed are attached", func(t *testing.T) {
 		const link = "https://tawk.link/6d2f/messages/receipt.png?signature=x"
 		unknown := []conversation.Attachment{{Type: "file"}}
