@@ -48,7 +48,7 @@ type CanonicalEntry struct {
 	Private     bool                      `json:"private,omitzero"`
 }
 
-// Canonical is events in the canonical format.
+// Canonical is events in the canonical format, without what it has no place for: what is taken back or made a note, and single tags.
 func Canonical(events []conversation.Event) CanonicalDelivery {
 	d := CanonicalDelivery{Version: canonicalVersion, Events: []CanonicalEvent{}}
 	for _, e := range events {
