@@ -33,6 +33,7 @@ import (
 // Freshdesk's latest comments begin with the name of who wrote, by which the role is told: the requester's is a visitor's, the
 // assigned agent's and every note's an agent's, others are nobody's. Where reply_sent or customer_reply tells the role, that counts;
 // for a conversation_body, nothing else does.
+//
 // The numbers that a status was turned from and to tell the end, and that the ticket goes on after one: in every status that an
 // administrator added, for none of those is an end. A comment may end the ticket, whose status is then an end, but does not take it up
 // again: its delivery may come after that of a later end, and a visitor's words do it anyway. Where nothing is told of what happened,
