@@ -30,7 +30,7 @@ import (
 // API 2.0 and later.
 //
 // Of a redaction some versions tell the part alone. Where nothing in it says of which conversation it is, the part stays here as it was,
-// and the delivery is counted as conversation_part.redacted.unresolved.
+// and the delivery is counted as conversation_part.redacted.orphan.
 //
 // Nothing is taken of custom attributes, pages, statistics and companies.
 var intercom = Adapter{
@@ -43,7 +43,7 @@ var intercom = Adapter{
 			"conversation.admin.assigned, conversation.rating.added, conversation.contact.attached, conversation_part.tag.created, " +
 			"conversation_part.redacted.",
 		"Client secret: the app's Basic information shows it; give it to the vault.",
-		"Watch for deliveries of the type conversation_part.redacted.unresolved: Intercom told that a message was deleted, but not of " +
+		"Watch for deliveries of the type conversation_part.redacted.orphan: Intercom told that a message was deleted, but not of " +
 			"which conversation, and the vault still has it.",
 	},
 	Weak: "HMAC-SHA1 of the body without a time: an old delivery can be sent again, and is then a duplicate.",
@@ -145,8 +145,8 @@ var (
 
 // The topic of a redaction, and the name of one of which the conversation is not told.
 const (
-	intercomRedacted   = "conversation_part.redacted"
-	intercomUnresolved = intercomRedacted + ".unresolved"
+	intercomRedacted = "conversation_part.redacted"
+	intercomOrphan   = intercomRedacted + ".orphan"
 )
 
 func adaptIntercom(d Delivery) (Adapted, error) {
@@ -199,7 +199,7 @@ func adaptIntercomRedaction(d Delivery) (Adapted, error) {
 		return Adapted{}, err
 	}
 	if e.Conversation = cmp.Or(e.Conversation, nested); e.Conversation == "" {
-		return Adapted{Name: intercomUnresolved}, nil
+		return Adapted{Name: intercomOrphan}, nil
 	}
 	err := cmp.Or(fill(&e.ID, parseID, body.ID), fill(&id, parseID, part.ID))
 	if err == nil {

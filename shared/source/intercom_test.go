@@ -24,7 +24,7 @@ var _ = describe("intercom", traits{
 		"conversation.admin.unsnoozed", "conversation.rating.added", "conversation.contact.attached", "conversation_part.tag.created",
 		"ping", "conversation.admin.replied.translated", "conversation.company.updated", "conversation.contact.detached",
 		"conversation.deleted", "conversation.priority.updated", "conversation.read", "conversation_part.redacted",
-		"conversation_part.redacted.unresolved", "other",
+		"conversation_part.redacted.orphan", "other",
 	},
 	kinds:     []retention.Kind{retention.Chat},
 	nameField: "topic", signature: "X-Hub-Signature",
@@ -41,7 +41,7 @@ var _ = describe("intercom", traits{
 		}
 		of("ping")
 		of("other")
-		alone := of("conversation_part.redacted.unresolved")
+		alone := of("conversation_part.redacted.orphan")
 		alone["data"], alone["data.item"], alone["data.item.type"] = object, object, text
 		for _, name := range []string{
 			"conversation.user.created", "conversation.user.replied", "conversation.admin.replied", "conversation.operator.replied",
@@ -87,16 +87,16 @@ func TestIntercomRedactionsOfPartsAlone(t *testing.T) {
 		return []byte(`{"topic":"conversation_part.redacted","id":"notif_1","data":{"item":` + item + `}}`)
 	}
 	const part = `"type":"conversation_part","id":"100","created_at":1795179900,"updated_at":1795179950,"redacted":true,"tags":[]`
-	const unresolved = "conversation_part.redacted.unresolved"
+	const orphan = "conversation_part.redacted.orphan"
 	for _, tc := range []struct {
 		name, item, of, conversation string
 		err                          error
 	}{
 		{"with the id of its conversation", `{` + part + `,"conversation_id":215}`, "conversation_part.redacted", "215", nil},
 		{"with its conversation", `{` + part + `,"conversation":{"type":"conversation","id":"215"}}`, "conversation_part.redacted", "215", nil},
-		{"with neither", `{` + part + `}`, unresolved, "", nil},
-		{"with an empty one", `{` + part + `,"conversation_id":"","conversation":null}`, unresolved, "", nil},
-		{"with nothing", `null`, unresolved, "", nil},
+		{"with neither", `{` + part + `}`, orphan, "", nil},
+		{"with an empty one", `{` + part + `,"conversation_id":"","conversation":null}`, orphan, "", nil},
+		{"with nothing", `null`, orphan, "", nil},
 		{"without its own id", `{"type":"conversation_part","created_at":1795179900,"conversation_id":215}`, "", "", source.ErrMissing},
 		{"with an id of another kind", `{` + part + `,"conversation_id":true}`, "", "", strictjson.ErrShape},
 	} {
