@@ -249,7 +249,15 @@ func (h *Handler) storeUnit(ctx context.Context, ses *vault.Session, u unit) (in
 	case len(visits) == 0:
 		return intake.Past, nil
 	}
-	return intake.Stored, ses.PutVisits(ctx, visits)
+	switch stored, known, err := ses.PutVisits(ctx, visits); {
+	case err != nil:
+		return intake.Past, err
+	case stored > 0:
+		return intake.Stored, nil
+	case known > 0:
+		return intake.Known, nil
+	}
+	return intake.Past, nil // their day is over
 }
 
 // finish says that a job is complete, and deletes its file.

@@ -172,13 +172,14 @@ func (h *Handler) durable(ctx, tables context.Context, ses *vault.Session, kept 
 	var answer Answer
 	var visits []conversation.Event
 	visits, kept = intake.Apart(ses, kept)
-	if err := ses.PutVisits(tables, visits); err != nil {
+	_, known, err := ses.PutVisits(tables, visits)
+	if err != nil {
 		slog.WarnContext(ctx, "tables refused visits, queueing", slog.String("cause", edge.Cause(err)))
 		if queueErr := h.enqueue(ctx, ses, visits); queueErr != nil {
 			return answer, errors.Join(err, queueErr)
 		}
 	}
-	answer.Accepted += len(visits)
+	answer.Accepted, answer.Duplicates = len(visits)-known, known
 	for i, e := range kept {
 		duplicate, err := h.intake().Event(tables, ses, e)
 		if err != nil {

@@ -126,7 +126,7 @@ func (h *Handler) dequeue(ctx context.Context, raw events.SQSMessage) error {
 		return err
 	}
 	visits, kept := intake.Apart(ses, kept)
-	if err := ses.PutVisits(ctx, visits); err != nil {
+	if _, _, err := ses.PutVisits(ctx, visits); err != nil {
 		return err
 	}
 	for _, e := range kept {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -26,37 +27,50 @@ type Visit struct {
 // visitWriters is how many visits of a delivery are written at a time.
 const visitWriters = 8
 
-// PutVisits writes visits, each into the cohort of its time, or of its receipt where the sender's clock is ahead. What comes twice is written twice, to the same place. A day that is
-// over takes none.
-func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) error {
+// PutVisits writes visits, each into the cohort of its time, or of its receipt where the sender's clock is ahead: that then is its
+// time, so that it goes to the same cohort when it comes again out of an extract. What stands there already is known, and a day that
+// is over takes none; neither is among those that are stored.
+func (ses *Session) PutVisits(ctx context.Context, events []conversation.Event) (stored, known int, err error) {
 	days := map[string]Cohort{}
+	var knew atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(visitWriters)
 	for _, e := range events {
-		at := e.Time.Time
-		if !e.Received.IsZero() && e.Received.Before(at) {
-			at = e.Received.Time
+		if !e.Received.IsZero() && e.Received.Before(e.Time.Time) {
+			e.Time = e.Received
 		}
-		day := retention.CohortOf(at, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
-		cohort, known := days[day]
-		if !known {
-			joined, err := ses.JoinCohorts(ctx, at, retention.Visit)
+		day := retention.CohortOf(e.Time.Time, ses.Policy.Keeps(retention.Visit), ses.Policy.Zone).ID
+		cohort, joined := days[day]
+		if !joined {
+			all, err := ses.JoinCohorts(ctx, e.Time.Time, retention.Visit)
 			if err != nil {
 				_ = group.Wait()
-				return err
+				return 0, 0, err
 			}
-			cohort = joined[retention.Visit]
+			cohort = all[retention.Visit]
 			days[day] = cohort
 		}
 		if cohort.ID == "" {
 			continue
 		}
-		group.Go(func() error { return ses.putVisit(ctx, e, cohort) })
+		stored++
+		group.Go(func() error {
+			known, err := ses.putVisit(ctx, e, cohort)
+			if known {
+				knew.Add(1)
+			}
+			return err
+		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return 0, 0, err
+	}
+	known = int(knew.Load())
+	return stored - known, known, nil
 }
 
-func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort) error {
+// putVisit writes a visit unless it stands there already.
+func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort) (known bool, err error) {
 	v := Visit{
 		Source: e.Source, StartedAt: e.Time, EndedAt: e.Time, Visit: *e.Visit,
 		Told: conversation.Told{Event: e.ID, Visit: e.Conversation, Time: e.Time},
@@ -72,10 +86,15 @@ func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort
 	record := ses.Index.RecordID(e.Source, retention.Visit, e.Conversation)
 	item, err := ses.sealOfDay(c, record+"-"+ses.Index.EntryID(record, e.ID), v)
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(ses.store.Tables.Records), Item: item})
-	return err
+	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	if IsConditionFailed(err) {
+		return true, nil
+	}
+	return false, err
 }
 
 // JoinVisits is parts of one visit as one.
