@@ -16,6 +16,7 @@ import (
 	"github.com/supportvault/supportvault/shared/attr"
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // listOf reads a list of any kind.
@@ -207,6 +208,33 @@ func TestMarksOfVeryManyTagsAndPeopleAreBounded(t *testing.T) {
 	}
 	if marks := ses.Marks(conversation.Transcript{}.Fold(events)); len(marks) != 1000 {
 		t.Errorf("%d marks, of which a row has room for 1,000", len(marks))
+	}
+}
+
+// Nobody who holds an extract can find out who looked at a page by trying all addresses: what an address is called is each account's own.
+func TestWhoLooksAtPagesIsCalledByNoAddress(t *testing.T) {
+	r := inMemory()
+	var called []string
+	for _, name := range []string{"demo", "other"} {
+		a := r.account(t, admin.Request{Account: name, Start: "identified"})
+		r.nameSite(t, a)
+		for range 2 {
+			if status := r.pageOf(t, a, name, "", "192.0.2.1"); status != 202 {
+				t.Fatal(status)
+			}
+		}
+		if n := len(r.listOf(t, a, "visits", "").Visits); n != 1 {
+			t.Errorf("%s has %d visits of one address on one day", name, n)
+		}
+		line, _, _ := strings.Cut(string(r.historyOf(t, name)), "\n")
+		var v vault.Visit
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v.Told.Visit == "" {
+			t.Fatalf("%s: %v", line, err)
+		}
+		called = append(called, v.Told.Visit)
+	}
+	if called[0] == called[1] {
+		t.Errorf("both accounts call an address the same")
 	}
 }
 

@@ -96,7 +96,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 	if err != nil {
 		query = nil // no key is in it
 	}
-	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now(), Address: req.RequestContext.HTTP.SourceIP}
+	delivery := source.Delivery{Header: edge.Header(req), Query: query, Body: body, Received: h.Store.Now()}
 	opening, opened := context.WithTimeout(ctx, tablesTimeout)
 	begun := time.Now()
 	ses, err := h.Store.Open(opening, req.PathParameters["account"], from)
@@ -116,7 +116,7 @@ func (h *Handler) webhook(ctx context.Context, req events.APIGatewayV2HTTPReques
 		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(unread).Code))
 		return 0, nil, unread
 	}
-	delivery.Settings = ses.Settings
+	delivery.Settings, delivery.Address = ses.Settings, ses.Index.Visitor(req.RequestContext.HTTP.SourceIP)
 	adapted, err := h.understood(adapter, delivery, ses)
 	if err != nil {
 		h.counted(ctx, h.Health.Refused(ctx, ses.Account, from, fault.Of(err).Code))

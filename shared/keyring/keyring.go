@@ -262,6 +262,9 @@ func (x Index) Mark(field, value string) retention.Mark {
 	return retention.Mark(x.sum("mark", field, value)[:retention.MarkSize])
 }
 
+// Visitor is whoever looks at pages from an address. There are so few addresses that a hash without a key tells which it was.
+func (x Index) Visitor(address string) string { return x.name("visitor", address) }
+
 // FactID is the id of a fact; without the index key it does not lead to the conversation.
 func (x Index) FactID(record string, incarnation int) string {
 	return x.name("fact", record, decimal(incarnation))

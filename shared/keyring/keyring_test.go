@@ -227,6 +227,7 @@ func TestIndex(t *testing.T) {
 		{"a record's id", x.RecordID("chatwoot", retention.Chat, "4182"), "cmkhftimhutv2q3jb3slmokdupvylhm3", 32},
 		{"an entry's id", x.EntryID("abcdefghijklmnopqrstuvwxyz234567", "message/1"), "pseq5ahv4kqz64xvgwwxrmkulb", 26},
 		{"a subject", x.Subject("email", "marta@example.com"), "qphwoxeho5pwxhoqabhdfujsnzttujux", 32},
+		{"a visitor", x.Visitor("192.0.2.7"), "islqyv5o42bmkulmaamrpkugsgofgwqg", 32},
 		{"a fact's id", x.FactID("abcdefghijklmnopqrstuvwxyz234567", 1), "hi4xpnr5i6fbv67jm43f44a23b65lfyo", 32},
 		{"an agent's pseudonym", x.Pseudonym("chatwoot", "a1"), "h2q2ygunnmli5iod", 16},
 		{"a record of nothing", x.RecordID("", "", ""), "gzx3srnywfvh5jqvzuyicvba4ez4jcba", 32},

@@ -16,8 +16,8 @@ import (
 // beacon knows BeaconScript, which tells of every page that is looked at: {"url", "title", "referrer"}.
 //
 // A browser can keep no secret. What it says is believed if it comes from a page of an origin that the account named; who is no
-// browser can say so too. The pages of one address and browser on one day (UTC) are one visit: its id is a hash of these, so that
-// neither is kept, and nobody is followed from one day to the next.
+// browser can say so too. The pages of one address and browser on one day (UTC) are one visit: its id is a hash of these, of the
+// address by its name under a key of the account, so that neither is kept, and nobody is followed from one day to the next.
 var beacon = Adapter{
 	Verify: verifyBeacon, Adapt: adaptBeacon, Limited: true,
 	Setup: []string{

@@ -21,7 +21,7 @@ type Delivery struct {
 	Query    url.Values
 	Body     []byte
 	Received time.Time
-	// Address is from where it came, as far as that is known.
+	// Address stands for that from where it came: a name that cannot be led back to it.
 	Address string
 	// Settings are what the account chose for the source.
 	Settings account.SourceSettings
