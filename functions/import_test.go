@@ -288,6 +288,33 @@ func TestImportOfAnExtract(t *testing.T) {
 	}
 }
 
+// What many deliveries told of one conversation, which no single one can, is imported as it was extracted.
+func TestImportOfALargeConversation(t *testing.T) {
+	r := inMemory()
+	a := r.account(t, admin.Request{Account: "demo", Start: "identified"})
+	for n := range 3 {
+		var people, agents []string
+		for i := range 90 {
+			people, agents = append(people, fmt.Sprintf(`{"email":"s%d-%d@example.com"}`, n, i)), append(agents, fmt.Sprintf(`"agent-%d-%d"`, n, i))
+		}
+		r.mustPost(t, a, "canonical", canonicalDelivery(fmt.Sprintf(
+			`{"id":"e%[1]d","type":"conversation.message","time":%[2]q,"kind":"chat","conversation":"c","subjects":[%[3]s],"agents":[%[4]s],`+
+				`"entries":[{"id":"m%[1]d","time":%[2]q,"author":{"role":"visitor"},"text":%[5]q}]}`,
+			n, stamp(noon), strings.Join(people, ","), strings.Join(agents, ","), strings.Repeat("hello ", 80_000))))
+	}
+	for _, state := range []string{"open", "settled"} {
+		file := r.historyOf(t, a.Account)
+		to := r.account(t, admin.Request{Account: state, Start: "identified"})
+		if j := r.imported(t, to.Account, file); j.Accepted != 1 || !bytes.Contains(file, []byte(`"state":"`+state)) {
+			t.Fatalf("%s: %+v", state, j)
+		}
+		if !slices.Equal(comparable(t, file), comparable(t, r.historyOf(t, to.Account))) { // a difference of megabytes says nothing
+			t.Errorf("%s: it is another one", state)
+		}
+		r.quiesce(t)
+	}
+}
+
 // ofOneTicket is a sample of Zendesk, those that are of another ticket moved to the one of the others.
 func ofOneTicket(t testing.TB, sample string) []byte {
 	t.Helper()
@@ -446,12 +473,14 @@ func TestImportOfBadLines(t *testing.T) {
 		`{"version":"1","events":[{"type":"conversation.message"`,
 		"",
 		strings.Repeat("x", history.MaxLine+1),
-		strings.Repeat("y", 9<<20),
+		strings.Repeat("y", 3*history.MaxLine), // more than is read at once
 		`{"messages":["secret"]}`,
 		strings.Replace(chat("nobody", noon), `{`, `{"source":"nobody",`, 1),
 		chat("tomorrow", noon.Add(48*time.Hour)),
 		chat("year-ago", noon.AddDate(-1, 0, 0)),
 		chat("years-ago", noon.AddDate(-2, 0, 0)),
+		`{"kind":"chat","state":"settled","source":"tawkto","conversation":"vast","startedAt":"2026-11-20T10:00:00Z","subjects":[],"tags":[],` +
+			`"entries":[{"id":"1","time":"2026-11-20T10:00:00Z","author":{"role":"visitor","name":""},"text":"` + strings.Repeat("z", 17<<20) + `","attachments":[]}]}`,
 		`{"at":"2026-11-20T10:00:00Z","actor":"token:x","action":"extract"}`,
 		chat("good", noon.Add(-time.Hour)),
 		chat("last", noon.Add(-time.Hour)), // without an end of its line
@@ -459,12 +488,12 @@ func TestImportOfBadLines(t *testing.T) {
 	j := r.imported(t, a.Account, []byte(strings.Join(lines, "\n")))
 	want := []importer.Refusal{
 		{Line: 2, Code: "json_invalid"}, {Line: 4, Code: "line_too_long"}, {Line: 5, Code: "line_too_long"}, {Line: 6, Code: "line_unknown"},
-		{Line: 7, Code: "line_source_unknown"}, {Line: 8, Code: "time_out_of_range"},
+		{Line: 7, Code: "line_source_unknown"}, {Line: 8, Code: "time_out_of_range"}, {Line: 11, Code: "line_too_long"},
 	}
-	if diff := cmp.Diff(want, j.Refusals); diff != "" || j.Refused != 6 {
+	if diff := cmp.Diff(want, j.Refusals); diff != "" || j.Refused != 7 {
 		t.Errorf("refusals (-want +got):\n%s", diff)
 	}
-	if j.Status != jobs.Complete || j.Lines != 12 || j.Accepted != 2 || j.Duplicates != 1 || j.PassedOver != 3 {
+	if j.Status != jobs.Complete || j.Lines != 13 || j.Accepted != 2 || j.Duplicates != 1 || j.PassedOver != 3 {
 		t.Errorf("imported: %+v", j)
 	}
 	var many strings.Builder

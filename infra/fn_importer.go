@@ -7,7 +7,8 @@ import (
 )
 
 // addImporter makes the function that brings history in from files of the staging bucket, and signs the uploads of them: a presigned
-// request may what its signer may. It stores as ingest does, side by side, with a few megabytes of a file in memory.
+// request may what its signer may. It stores as ingest does, side by side, with 32 MB of a file in memory. A
+// conversation of 16 MB, the largest that can be kept, takes 170 MB until it is sealed.
 func (v *vault) addImporter(authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 	f := v.function(functionProps{
 		name:      "importer",

@@ -83,7 +83,8 @@ func (b Bucket) Read(ctx context.Context, key string, from int64, n int) (some [
 		return nil, "", fmt.Errorf("read upload: %w", err)
 	}
 	defer out.Body.Close()
-	some, err = io.ReadAll(io.LimitReader(out.Body, int64(n)))
+	some = make([]byte, min(int64(n), aws.ToInt64(out.ContentLength))) // at once: as it grew, it would be there several times
+	_, err = io.ReadFull(out.Body, some)
 	return some, aws.ToString(out.ETag), err
 }
 

@@ -25,7 +25,7 @@ type Config struct {
 
 const (
 	reserve  = time.Minute
-	readSize = 4 << 20
+	readSize = 32 << 20
 )
 
 // ReadConfig reads and validates the environment.

@@ -11,7 +11,7 @@
 //
 // A file is NDJSON of at most 1 GB, whose lines shared/history reads: canonical deliveries, or what an extract wrote. Each event is
 // minimised by the account's policy and stored as one that came by a webhook is (shared/intake): what was destroyed stays so,
-// and what is known is not stored twice, however often a file is imported. Retention counts from the original anchor. A line
+// and what is known is not stored twice, however often a file is imported. No file that came with a message is. Retention counts from the original anchor. A line
 // whose time is over here is passed over. What a line tells from its beginning to its end is stored at once and sent to no
 // destination; what goes on is settled as if it had come today.
 //

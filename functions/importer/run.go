@@ -169,6 +169,13 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 			w.Open++
 			continue
 		}
+		for i, e := range read.Events {
+			read.Events[i], _ = ses.Policy.Start.Event(e)
+		}
+		if tooLarge(l, read) {
+			w.refuse(w.Line, history.ErrLong.Code)
+			continue
+		}
 		counted[w.Line] = true
 		tell := intake.Something
 		switch {
@@ -178,7 +185,6 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 			tell = intake.Life
 		}
 		for _, e := range read.Events {
-			e, _ = ses.Policy.Start.Event(e)
 			k := key{e.Source, e.Conversation, e.Kind}
 			if e.Visit != nil {
 				k = key{}
@@ -212,6 +218,19 @@ func (h *Handler) store(ctx context.Context, j *job, lines []line) error {
 	j.Work = w
 	moved(j)
 	return nil
+}
+
+// longLine is the length in bytes up to which no line tells a conversation that is too large to be sealed: sealed, an entry can be
+// longer than in its line, by the names of what it does not say.
+const longLine = 4 << 20
+
+// tooLarge says whether a line tells a conversation that is too large to be sealed. None is begun for it: it would stay as it is.
+func tooLarge(l line, read history.Line) bool {
+	if len(l.text) <= longLine {
+		return false
+	}
+	_, err := vault.Marshal(conversation.Transcript{}.Fold(read.Events))
+	return errors.Is(err, vault.ErrTooLarge)
 }
 
 // storeUnits stores conversations side by side, and says of each line what became of what it says.

@@ -5,20 +5,22 @@ import (
 	"time"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/minimise"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/strictjson"
 )
 
-// Limits of a line, in elements of a list and bytes of an id. Adapters let through less.
+// Limits of a line, in elements of a list and bytes of an id. A delivery has less; what a conversation was told in many of them
+// adds up.
 const (
+	// maxList is for tags and subjects: each has a mark in the conversation's row or a pointer that its record names.
 	maxList  = 1000
 	maxPages = 1000
-	// maxTaken is for the ids of entries that were taken back, or made notes: as many as a conversation of 10,000 messages has.
-	maxTaken = 10_000
-	// maxAgents bounds places too: naming somebody at a place takes as many names before.
-	maxAgents = 200
-	maxID     = 256
+	// maxSaid is for agents, changes of tags, and the ids of entries that were taken back or made notes: as many as a conversation of
+	// 10,000 messages has.
+	maxSaid = 10_000
+	maxID   = 256
 )
 
 // checker remembers the first thing that is wrong with a line.
@@ -76,7 +78,8 @@ func (k *checker) maybeTime(times ...conversation.Time) {
 
 func (k *checker) most(n, most int) { k.must(n <= most) }
 
-// check says what is wrong with a conversation's line. Nothing that was stored by way of an adapter is refused.
+// check says what is wrong with a conversation's line. Within the limits above, nothing that was stored by way of an adapter is
+// refused.
 func (c Conversation) check(received time.Time) error {
 	k := checker{received: received}
 	k.must(slices.Contains(retention.Conversations(), c.Kind))
@@ -129,20 +132,20 @@ func (k *checker) rest(r Rest) {
 	for _, subject := range s.Subjects {
 		k.maybeTime(subject.First, subject.Last)
 	}
-	k.most(len(s.Agents), maxAgents)
+	k.most(len(s.Agents), maxSaid)
 	for _, a := range s.Agents {
 		k.id(a.ID)
 		k.maybeTime(a.First)
-		k.must(a.Place >= 0 && a.Place < maxAgents)
+		k.must(a.Place >= 0 && a.Place < minimise.MaxListed) // one event names no more
 	}
-	k.most(len(s.TagChanges), maxList)
+	k.most(len(s.TagChanges), maxSaid)
 	k.most(len(s.Listed), maxList)
 	for _, change := range s.TagChanges {
 		k.must(change.Tag != "")
 		k.time(change.At)
 	}
 	for _, ids := range [][]string{s.Redacted, s.Noted} {
-		k.most(len(ids), maxTaken)
+		k.most(len(ids), maxSaid)
 		for _, id := range ids {
 			k.id(id)
 		}

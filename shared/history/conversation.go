@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/supportvault/supportvault/shared/conversation"
+	"github.com/supportvault/supportvault/shared/minimise"
 )
 
 // Conversation is a conversation as a line has it: as the API answers it, and the rest of its transcript.
@@ -100,6 +101,16 @@ func (w *writer) event(at conversation.Time) *conversation.Event {
 	return w.at[at]
 }
 
+// room is event, or another of the same time where that says as much in a list as an account keeps of one.
+func (w *writer) room(at conversation.Time, list func(*conversation.Event) int) *conversation.Event {
+	e := w.event(at)
+	if list(e) == minimise.MaxListed {
+		w.more = append(w.more, e)
+		w.at[e.Time] = w.new(e.Time)
+	}
+	return w.at[e.Time]
+}
+
 func (w *writer) describe() {
 	c, said := w.of, w.of.Rest.Said
 	if c.Title != "" {
@@ -144,7 +155,8 @@ func (w *writer) tags() {
 		w.event(said.Tags).Tags = append([]string{}, listed...)
 	}
 	for _, change := range said.TagChanges {
-		if e := w.event(change.At); change.Gone {
+		e := w.room(change.At, func(e *conversation.Event) int { return max(len(e.Tagged), len(e.Untagged)) })
+		if change.Gone {
 			e.Untagged = append(e.Untagged, change.Tag)
 		} else {
 			e.Tagged = append(e.Tagged, change.Tag)
@@ -178,7 +190,7 @@ func (w *writer) call(c conversation.Call, said conversation.Said) {
 func (w *writer) people() {
 	for _, s := range w.of.Rest.Said.Subjects {
 		for _, at := range []conversation.Time{s.First, s.Last} {
-			if e := w.event(at); !slices.Contains(e.Subjects, s.Subject) {
+			if e := w.room(at, func(e *conversation.Event) int { return len(e.Subjects) }); !slices.Contains(e.Subjects, s.Subject) {
 				e.Subjects = append(e.Subjects, s.Subject)
 			}
 		}

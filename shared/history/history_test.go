@@ -16,6 +16,7 @@ import (
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/history"
+	"github.com/supportvault/supportvault/shared/minimise"
 	"github.com/supportvault/supportvault/shared/retention"
 	"github.com/supportvault/supportvault/shared/source"
 	"github.com/supportvault/supportvault/shared/strictjson"
@@ -112,6 +113,33 @@ func TestLineMakesTheSameTranscript(t *testing.T) {
 	}
 }
 
+// What many events of one time said of a conversation is in no event more than an account keeps of one.
+func TestLineOfManyAtOneTime(t *testing.T) {
+	at := conversation.At(noon.Add(-time.Hour))
+	var events []conversation.Event
+	for i := range 3 {
+		e := conversation.Event{ID: fmt.Sprint(i), Source: "chatwoot", Conversation: "c", Kind: retention.Ticket, Time: at, Received: at}
+		for n := range 90 {
+			e.Subjects = append(e.Subjects, conversation.Subject{Email: fmt.Sprintf("s%d-%d@example.com", i, n)})
+			e.AgentIDs = append(e.AgentIDs, fmt.Sprintf("a%d-%d", i, n))
+			e.Tagged, e.Untagged = append(e.Tagged, fmt.Sprintf("t%d-%d", i, n)), append(e.Untagged, fmt.Sprintf("u%d-%d", i, n))
+		}
+		e.Entries = []conversation.Entry{{ID: e.ID, Time: at, Author: conversation.Author{Role: conversation.Visitor}, Attachments: []conversation.Attachment{}}}
+		events = append(events, e)
+	}
+	want := conversation.Transcript{}.Fold(events)
+	line, err := history.Read(lineOf(t, want), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range line.Events {
+		line.Events[i], _ = minimise.Identified.Event(e)
+	}
+	if diff := cmp.Diff(want, conversation.Transcript{}.Fold(line.Events), sameLists); diff != "" {
+		t.Errorf("transcript (-want +got):\n%s", diff)
+	}
+}
+
 // latest is the latest time at which anything was said.
 func latest(t conversation.Transcript) (last time.Time) {
 	s := t.Said
@@ -194,7 +222,9 @@ func TestRead(t *testing.T) {
 		{"a key twice", `{"version":"1","version":"1"}`, strictjson.ErrJSON, 0, ""},
 		{"a list", `[]`, history.ErrUnknown, 0, ""},
 		{"something else", `{"messages":[]}`, history.ErrUnknown, 0, ""},
-		{"more than a megabyte", `"` + strings.Repeat("x", history.MaxLine) + `"`, history.ErrLong, 0, ""},
+		{"more than 24 MB", `"` + strings.Repeat("x", history.MaxLine) + `"`, history.ErrLong, 0, ""},
+		{"a delivery of more than 1 MB", strings.Replace(delivery, `"7"`, `"7","text":"`+strings.Repeat("x", 1<<20)+`"`, 1), history.ErrLong, 0, ""},
+		{"a conversation of more than 1 MB", strings.Replace(chat, `"hello"`, `"`+strings.Repeat("x", 1<<20)+`"`, 1), nil, 1, "chatwoot"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			line, err := history.Read([]byte(c.line), noon)

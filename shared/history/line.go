@@ -13,12 +13,15 @@ import (
 	"github.com/supportvault/supportvault/shared/strictjson"
 )
 
-// MaxLine is how many bytes a line may have, without its end: as many as a delivery.
-const MaxLine = 1 << 20
+// MaxLine is how many bytes a line may have, without its end: half as many again as vault seals of one conversation.
+const MaxLine = 24 << 20
+
+// maxDelivery is how many a delivery may have, as by a webhook.
+const maxDelivery = 1 << 20
 
 // The faults of lines, beside those of deliveries.
 var (
-	ErrLong    = fault.New(fault.Invalid, "line_too_long", "The line is longer than one megabyte.")
+	ErrLong    = fault.New(fault.Invalid, "line_too_long", "The line is longer than 24 MB, a delivery than 1 MB, or its conversation is larger than can be kept.")
 	ErrUnknown = fault.New(fault.Invalid, "line_unknown", "The line is neither a delivery of the canonical format nor a line of an extract.")
 	ErrSource  = fault.New(fault.Invalid, "line_source_unknown", "There is no source of the name that the line gives.")
 )
@@ -85,6 +88,9 @@ func firstByte(line []byte) int {
 func delivery(line []byte, from string, received time.Time) (Line, error) {
 	if from == "" {
 		from = canonical
+	}
+	if len(line) > maxDelivery {
+		return Line{}, ErrLong
 	}
 	if _, ok := source.Lookup(from); !ok {
 		return Line{}, ErrSource

@@ -38,7 +38,7 @@ func (s Start) Check() error {
 
 // Limits of what one event says about its conversation. What anybody writes is of any length.
 const (
-	maxListed = 100  // tags, subjects and agents, each
+	MaxListed = 100  // tags, subjects and agents, each
 	maxValue  = 1000 // characters of a title, a name and the like
 )
 
@@ -58,7 +58,7 @@ func short(text string) string {
 }
 
 // few are the first of a list.
-func few[T any](list []T) []T { return list[:min(len(list), maxListed)] }
+func few[T any](list []T) []T { return list[:min(len(list), MaxListed)] }
 
 // Event is what may be kept of an event, and how many card numbers were masked. The event handed in is not changed.
 func (s Start) Event(e conversation.Event) (conversation.Event, int) {
