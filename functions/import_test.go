@@ -128,7 +128,7 @@ func (r *road) historyOf(t testing.TB, account string) []byte {
 	return all
 }
 
-// comparable are lines without what belongs to the account that they were extracted from, sorted.
+// comparable are lines without what belongs to the account that they were extracted from, of files too, sorted.
 func comparable(t testing.TB, lines []byte) []string {
 	t.Helper()
 	var all []string
@@ -139,6 +139,14 @@ func comparable(t testing.TB, lines []byte) []string {
 		}
 		for _, name := range []string{"id", "incarnation", "revision", "settledAt"} {
 			delete(v, name)
+		}
+		entries, _ := v["entries"].([]any)
+		for _, e := range entries {
+			attachments, _ := e.(map[string]any)["attachments"].([]any)
+			for _, a := range attachments {
+				delete(a.(map[string]any), "id")
+				delete(a.(map[string]any), "state")
+			}
 		}
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -154,6 +162,8 @@ func comparable(t testing.TB, lines []byte) []string {
 func (r *road) lived(t testing.TB, name, start string) admin.Created {
 	t.Helper()
 	a := r.account(t, admin.Request{Account: name, Start: start})
+	r.allow(t, a, "canonical", "files.example.com")
+	r.web.serve("files.example.com", servesPNG)
 	say := func(source string, events ...string) {
 		t.Helper()
 		r.mustPost(t, a, source, canonicalDelivery(events...))
@@ -179,9 +189,10 @@ func (r *road) lived(t testing.TB, name, start string) admin.Created {
 	say("canonical", event("chat", "lives", "message", entry("visitor", "It is me again", "")))
 	r.quiesce(t)
 	pass(30 * time.Hour)
-	// A chat of several revisions, with notes, tags and a late rating.
-	say("canonical", event("chat", "revisions", "message", entry("visitor", "My card is 4111 1111 1111 1111", `,"attachments":[{"name":"photo.png","type":"image/png","bytes":1234}]`)),
+	// A chat of several revisions, with a file, notes, tags and a late rating.
+	say("canonical", event("chat", "revisions", "message", entry("visitor", "My card is 4111 1111 1111 1111", `,"attachments":[{"name":"photo.png","type":"image/png","bytes":1234,"url":"https://files.example.com/photo.png"}]`)),
 		event("chat", "revisions", "updated", `,"tags":["billing","vip"]`))
+	r.getFiles(t)
 	pass(time.Minute)
 	say("canonical", event("chat", "revisions", "message", entry("agent", "a note", `,"private":true`)), event("chat", "revisions", "ended", ""))
 	r.quiesce(t)
@@ -255,6 +266,9 @@ func TestImportOfAnExtract(t *testing.T) {
 			if len(want) < 15 {
 				t.Fatalf("the past has %d lines", len(want))
 			}
+			if bytes.Contains(file, []byte(`"state":"stored"`)) != (start == "identified") {
+				t.Fatal("the past has a file, or should have one")
+			}
 
 			j := r.imported(t, to.Account, file)
 			if j.Status != jobs.Complete || j.Lines != len(want) || j.Accepted != len(want) || j.Duplicates+j.PassedOver+j.Refused != 0 || j.Progress != 1 {
@@ -266,6 +280,9 @@ func TestImportOfAnExtract(t *testing.T) {
 			}
 			if len(r.staged.bucket.Objects()) != 0 {
 				t.Error("the file is still there")
+			}
+			if got := r.historyOf(t, to.Account); bytes.Contains(got, []byte(`"state":"stored"`)) || bytes.Contains(got, []byte(`"state":"waiting"`)) {
+				t.Error("a file is said to be there that did not come")
 			}
 
 			before := r.tables(t)
