@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,39 +22,43 @@ import (
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/history"
 	"github.com/supportvault/supportvault/shared/jobs"
+	uploads "github.com/supportvault/supportvault/shared/staging"
 	"github.com/supportvault/supportvault/shared/vaulttest"
 )
 
 // historyBucket is where files to be imported are put.
 type historyBucket struct{ bucket *vaulttest.Bucket }
 
-func (s historyBucket) Upload(_ context.Context, key string, life time.Duration) (string, map[string]string, error) {
-	return fmt.Sprintf("https://staging.invalid/%s?expires=%.0f", key, life.Seconds()), map[string]string{"content-type": "application/x-ndjson"}, nil
+func (s historyBucket) Link(_ context.Context, key, contentType string, size int64, life time.Duration) (string, map[string]string, error) {
+	return fmt.Sprintf("https://staging.invalid/%s?expires=%.0f", key, life.Seconds()),
+		map[string]string{"content-type": contentType, "content-length": fmt.Sprint(size)}, nil
 }
 
-func (s historyBucket) Size(_ context.Context, key string) (int64, string, bool, error) {
-	body, ok := s.bucket.Objects()[key]
-	return int64(len(body)), fmt.Sprintf("%x", sha256.Sum256(body)), ok, nil
+func (s historyBucket) Size(_ context.Context, key string) (int64, string, error) {
+	body, tag, err := s.content(key)
+	return int64(len(body)), tag, err
 }
 
 func (s historyBucket) Read(_ context.Context, key string, from int64, n int) ([]byte, string, error) {
+	body, tag, err := s.content(key)
+	if err != nil {
+		return nil, "", err
+	}
+	return body[from:min(int64(len(body)), from+int64(n))], tag, nil
+}
+
+// content is that of an upload, and its tag.
+func (s historyBucket) content(key string) ([]byte, string, error) {
 	body, ok := s.bucket.Objects()[key]
 	if !ok {
-		return nil, "", errors.New("there is no file")
+		return nil, "", uploads.ErrGone
 	}
-	return body[from:min(int64(len(body)), from+int64(n))], fmt.Sprintf("%x", sha256.Sum256(body)), nil
+	return body, fmt.Sprintf("%x", sha256.Sum256(body)), nil
 }
 
 func (s historyBucket) Delete(_ context.Context, key string) error {
 	s.bucket.Forget(key)
 	return nil
-}
-
-// huge is a place where every file is too large.
-type huge struct{ historyBucket }
-
-func (huge) Size(context.Context, string) (int64, string, bool, error) {
-	return importer.MaxFile + 1, "", true, nil
 }
 
 // importing is a direct invocation of importer.
@@ -76,7 +79,7 @@ func (r *road) importing(t testing.TB, req importer.Request) importer.Job {
 // started begins an import of a file and starts it.
 func (r *road) started(t testing.TB, account string, file []byte) importer.Job {
 	t.Helper()
-	j := r.importing(t, importer.Request{Account: account, Action: "begin"})
+	j := r.importing(t, importer.Request{Account: account, Action: "begin", Bytes: int64(len(file))})
 	if err := r.staged.bucket.Keep("imports/"+account+"/"+j.ID, bytes.NewReader(file)); err != nil {
 		t.Fatal(err)
 	}
@@ -399,7 +402,7 @@ func TestImportMinimises(t *testing.T) {
 	if j := r.imported(t, to.Account, file); j.Refused != 0 || j.Accepted == 0 {
 		t.Fatalf("imported: %+v", j)
 	}
-	got := string(r.historyOf(t, to.Account))
+	got := strings.Join(comparable(t, r.historyOf(t, to.Account)), "\n")
 	for _, kept := range []string{"They squeak", "Wheels", "billing", "answered"} {
 		if !strings.Contains(string(file), kept) || kept != "billing" && !strings.Contains(got, kept) {
 			t.Errorf("%q is not kept", kept)
@@ -582,7 +585,7 @@ func TestImportGoesOn(t *testing.T) {
 		file.WriteString(compact(t, wholeChat(fmt.Sprint("c", i), noon.Add(-time.Hour), "Hello", "")) + "\n")
 	}
 	j := r.started(t, a.Account, []byte(file.String()))
-	waits := r.importing(t, importer.Request{Account: a.Account, Action: "begin"})
+	waits := r.importing(t, importer.Request{Account: a.Account, Action: "begin", Bytes: int64(file.Len())})
 	if err := r.staged.bucket.Keep("imports/"+a.Account+"/"+waits.ID, strings.NewReader(file.String())); err != nil {
 		t.Fatal(err)
 	}
@@ -622,7 +625,7 @@ func TestImportGoesOn(t *testing.T) {
 func TestImportOfAnotherFile(t *testing.T) {
 	r := inMemory()
 	a := r.account(t, admin.Request{Account: "demo"})
-	for _, want := range []string{"file_changed", "tries_exhausted"} {
+	for _, want := range []string{"file_changed", "file_gone"} {
 		j := r.started(t, a.Account, []byte(compact(t, wholeChat("c", noon, "Hello", ""))))
 		if r.staged.bucket.Forget("imports/"); want == "file_changed" {
 			if err := r.staged.bucket.Keep("imports/"+a.Account+"/"+j.ID, strings.NewReader("something else")); err != nil {

@@ -227,11 +227,18 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 
 	var waiting, second importer.Job
 	for _, j := range []*importer.Job{&waiting, &second} {
-		if err := json.Unmarshal([]byte(answered(201, at("POST "+v1+"/imports", nil, nil))), j); err != nil {
+		if err := json.Unmarshal([]byte(answered(201, at("POST "+v1+"/imports", nil, body(`{"bytes":8}`)))), j); err != nil {
 			t.Fatal(err)
 		}
+		if j.Upload == nil || j.Upload.Headers["content-length"] != "8" {
+			t.Errorf("uploaded by %+v", j.Upload)
+		}
 	}
-	answered(404, at("POST "+v1+"/imports", map[string]string{"account": "nobody"}, nil))
+	answered(404, at("POST "+v1+"/imports", map[string]string{"account": "nobody"}, body(`{"bytes":1073741824}`)))
+	for _, wrong := range []string{``, `{}`, `{"bytes":0}`, `{"bytes":-1}`, `{"bytes":0.5}`, `{"bytes":1e30}`, `{"bytes":1073741825}`, `{"bytes":8,"type":"x"}`} {
+		answered(400, at("POST "+v1+"/imports", nil, body(wrong)))
+	}
+	answered(413, at("POST "+v1+"/imports", nil, body(strings.Repeat(" ", 1<<20+1))))
 	start := func(id string) events.APIGatewayV2HTTPRequest {
 		return at("POST "+v1+"/imports/{id}/start", map[string]string{"id": id}, nil)
 	}
@@ -240,10 +247,6 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	if err := p.staged.bucket.Keep("imports/demo/"+waiting.ID, strings.NewReader("nothing\n")); err != nil {
 		t.Fatal(err)
 	}
-	asItIs := p.importer.Files
-	p.importer.Files = huge{historyBucket{p.staged.bucket}}
-	answered(413, start(waiting.ID))
-	p.importer.Files = asItIs
 	answered(202, start(waiting.ID))
 	answered(409, start(waiting.ID))
 	answered(409, start(second.ID))
@@ -420,6 +423,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			req.Body = `{"addresses":[]}`
 		case uploads:
 			upload(&req)
+		case "POST " + v1 + "/imports":
+			req.Body = `{"bytes":8}`
 		}
 		if strings.Contains(route, "/sources/{source}") {
 			req.Body = map[bool]string{true: `{}`}[strings.HasPrefix(route, "PUT ")]

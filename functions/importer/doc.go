@@ -2,12 +2,12 @@
 //
 // Triggers:
 //
-//	POST /v1/accounts/{account}/imports             begins a job: 201, its Location, and how to upload the file
+//	POST /v1/accounts/{account}/imports             begins a job for a file of so many bytes: 201, its Location, and how to upload it
 //	POST /v1/accounts/{account}/imports/{id}/start  starts it, once the file is there: 202
 //	GET  /v1/accounts/{account}/imports             the jobs of the last day, the newest first
 //	GET  /v1/accounts/{account}/imports/{id}        how far one is
 //	the import queue: {"account", "id"}             works on a job
-//	direct invocation: {"account", "action": "begin"}, and with "id" the actions "start" and "status"
+//	direct invocation: {"account", "action": "begin", "bytes"}, and with "id" the actions "start" and "status"
 //
 // A file is NDJSON of at most 1 GB, whose lines shared/history reads: canonical deliveries, or what an extract wrote. Each event is
 // minimised by the account's policy and stored as one that came by a webhook is (shared/intake): what was destroyed stays so,

@@ -15,18 +15,19 @@ import (
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/fault"
 	"github.com/supportvault/supportvault/shared/jobs"
+	"github.com/supportvault/supportvault/shared/staging"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
 // The faults of an import.
 var (
-	ErrRequest  = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …, "action": "begin"}, or with an "id" and the action "start" or "status".`)
+	ErrRequest  = fault.New(fault.Invalid, "request_invalid", `The request must be {"account": …, "action": "begin", "bytes": …}, or with an "id" and the action "start" or "status".`)
+	ErrSize     = fault.New(fault.Invalid, "import_invalid", "An import is announced by the bytes of its file, 1 to 1073741824; import a larger one in parts.")
 	ErrAccount  = fault.New(fault.NotFound, "account_unknown", "There is no such account.")
 	ErrNotFound = fault.New(fault.NotFound, "import_not_found", "There is no import of this id, or its day is over.")
 	ErrRunning  = fault.New(fault.Conflict, "import_running", "An import of this account is running; wait for its end.")
 	ErrStarted  = fault.New(fault.Conflict, "import_started", "This import was started already.")
 	ErrNoFile   = fault.New(fault.Conflict, "import_file_missing", "The file of this import has not been uploaded.")
-	ErrTooLarge = fault.New(fault.TooLarge, "import_too_large", "The file is larger than 1 GB; import it in parts.")
 )
 
 // MaxFile is how many bytes a file may have.
@@ -43,11 +44,11 @@ type Deps struct {
 }
 
 type files interface {
-	// Upload is a request by which anybody may put a file, for a while.
-	Upload(ctx context.Context, key string, life time.Duration) (url string, headers map[string]string, err error)
-	// Size is how many bytes a file has, and the tag of its content; ok is false where there is none.
-	Size(ctx context.Context, key string) (bytes int64, tag string, ok bool, err error)
-	// Read reads up to n bytes of a file from an offset on, and the tag of its content; errGone where there is none.
+	// Link is a URL by which so many bytes of a type can be put for a while, and the headers that the request must have.
+	Link(ctx context.Context, key, contentType string, size int64, life time.Duration) (url string, headers map[string]string, err error)
+	// Size is how many bytes a file has, and the tag of its content, or staging.ErrGone.
+	Size(ctx context.Context, key string) (bytes int64, tag string, err error)
+	// Read reads up to n bytes of a file from an offset on, and the tag of its content, or answers staging.ErrGone.
 	Read(ctx context.Context, key string, from int64, n int) (some []byte, tag string, err error)
 	Delete(ctx context.Context, key string) error
 }
@@ -83,6 +84,7 @@ func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) 
 type Request struct {
 	Account string `json:"account"`
 	Action  string `json:"action"`
+	Bytes   int64  `json:"bytes,omitempty"`
 	ID      string `json:"id,omitempty"`
 }
 
@@ -91,7 +93,7 @@ const byRole = "role:importer"
 
 func (h *Handler) act(ctx context.Context, req Request) (Job, error) {
 	if req.Action == "begin" && req.ID == "" {
-		return h.begin(ctx, req.Account, byRole)
+		return h.begin(ctx, req.Account, byRole, req.Bytes)
 	}
 	if req.Action != "start" && req.Action != "status" {
 		return Job{}, ErrRequest
@@ -105,18 +107,24 @@ func (h *Handler) act(ctx context.Context, req Request) (Job, error) {
 	return h.status(ctx, req.Account, req.ID)
 }
 
-// uploadLife is how long an upload may be begun.
-const uploadLife = time.Hour
+const (
+	// uploadLife is how long an upload may be begun.
+	uploadLife  = time.Hour
+	contentType = "application/x-ndjson"
+)
 
 // begin makes a job that waits for its file.
-func (h *Handler) begin(ctx context.Context, id, by string) (Job, error) {
+func (h *Handler) begin(ctx context.Context, id, by string, bytes int64) (Job, error) {
+	if bytes < 1 || bytes > MaxFile {
+		return Job{}, ErrSize
+	}
 	if _, err := h.Store.Open(ctx, id, ""); errors.Is(err, vault.ErrNoAccount) {
 		return Job{}, ErrAccount
 	} else if err != nil {
 		return Job{}, edge.ErrUnavailable.Because(err)
 	}
 	j := h.jobs().New(id, by, jobs.Waiting, work{Refusals: []Refusal{}})
-	url, headers, err := h.Files.Upload(ctx, object(j), uploadLife)
+	url, headers, err := h.Files.Link(ctx, object(j), contentType, bytes, uploadLife)
 	if err == nil {
 		err = h.Audit(ctx, audit.Entry{Account: id, Actor: by, Action: "import", Target: j.ID, At: j.CreatedAt})
 	}
@@ -146,15 +154,10 @@ func (h *Handler) launch(ctx context.Context, id, job, by string) (Job, error) {
 	if err := h.alone(ctx, id); err != nil {
 		return Job{}, err
 	}
-	var there bool
-	if j.Work.Bytes, j.Work.Tag, there, err = h.Files.Size(ctx, object(j)); err != nil {
-		return Job{}, edge.ErrUnavailable.Because(err)
-	}
-	switch {
-	case !there:
+	if j.Work.Bytes, j.Work.Tag, err = h.Files.Size(ctx, object(j)); errors.Is(err, staging.ErrGone) {
 		return Job{}, ErrNoFile
-	case j.Work.Bytes > MaxFile:
-		return Job{}, ErrTooLarge
+	} else if err != nil {
+		return Job{}, edge.ErrUnavailable.Because(err)
 	}
 	now := h.Store.Now()
 	j.Work.StartedAt = conversation.At(now)

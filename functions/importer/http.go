@@ -2,14 +2,17 @@ package importer
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
 
 	"github.com/supportvault/supportvault/shared/conversation"
 	"github.com/supportvault/supportvault/shared/edge"
 	"github.com/supportvault/supportvault/shared/jobs"
+	"github.com/supportvault/supportvault/shared/strictjson"
 )
 
 // Job is an import as the API answers it.
@@ -74,13 +77,39 @@ func (h *Handler) route(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 		j, err := h.launch(ctx, account, id, actor)
 		return http.StatusAccepted, j, path(account, j.ID), err
 	case strings.HasPrefix(req.RouteKey, "POST "):
-		j, err := h.begin(ctx, account, actor)
+		announced, err := announcedBy(req)
+		if err != nil {
+			return 0, nil, "", err
+		}
+		j, err := h.begin(ctx, account, actor, announced)
 		return http.StatusCreated, j, path(account, j.ID), err
 	case id != "":
 		j, err := h.status(ctx, account, id)
 		return http.StatusOK, j, "", err
 	}
 	return h.all(ctx, account)
+}
+
+// maxBody is the largest body that is read.
+const maxBody = 1 << 20
+
+// announcedBy is how many bytes the file of an import has, as its request says: an integer in any form of one.
+func announcedBy(req events.APIGatewayV2HTTPRequest) (int64, error) {
+	body, err := edge.Body(req, maxBody)
+	if err != nil {
+		return 0, err
+	}
+	if err := strictjson.Check(body); err != nil {
+		return 0, err
+	}
+	var wanted struct {
+		Bytes float64 `json:"bytes"`
+	}
+	if err := json.Unmarshal(body, &wanted, json.RejectUnknownMembers(true)); err != nil || wanted.Bytes != math.Trunc(wanted.Bytes) ||
+		wanted.Bytes > MaxFile {
+		return 0, ErrSize
+	}
+	return int64(wanted.Bytes), nil
 }
 
 func (h *Handler) all(ctx context.Context, account string) (int, any, string, error) {

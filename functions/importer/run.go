@@ -17,6 +17,7 @@ import (
 	"github.com/supportvault/supportvault/shared/intake"
 	"github.com/supportvault/supportvault/shared/jobs"
 	"github.com/supportvault/supportvault/shared/retention"
+	"github.com/supportvault/supportvault/shared/staging"
 	"github.com/supportvault/supportvault/shared/vault"
 )
 
@@ -87,12 +88,14 @@ func (h *Handler) read(ctx context.Context, j job) ([]line, error) {
 	w := j.Work
 	some, tag, err := h.Files.Read(ctx, object(j), w.Offset, h.ReadSize)
 	switch {
+	case errors.Is(err, staging.ErrGone):
+		return nil, errGone
 	case err != nil:
 		return nil, err
 	case tag != w.Tag:
 		return nil, errChanged
 	case len(some) == 0:
-		return nil, errGone
+		return nil, errShort
 	}
 	var lines []line
 	at := w.Offset

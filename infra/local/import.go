@@ -5,7 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"time"
@@ -43,15 +43,17 @@ const importEvery = 2 * time.Second
 
 // importFile uploads a file, and has it imported.
 func (s stack) importFile(ctx context.Context, account, file string, told func(importation)) (im importation, err error) {
-	call := func(action, id string) error {
-		request := map[string]string{"account": account, "action": action}
-		if id != "" {
-			request["id"] = id
-		}
+	info, err := os.Stat(file)
+	if err != nil {
+		return im, err
+	}
+	call := func(action string, more map[string]any) error {
+		request := map[string]any{"account": account, "action": action}
+		maps.Copy(request, more)
 		im = importation{}
 		return s.call(ctx, "importer", request, &im)
 	}
-	if err := call("begin", ""); err != nil {
+	if err := call("begin", map[string]any{"bytes": info.Size()}); err != nil {
 		return im, err
 	}
 	if im.Upload == nil {
@@ -60,7 +62,7 @@ func (s stack) importFile(ctx context.Context, account, file string, told func(i
 	if err := put(ctx, *im.Upload, file); err != nil {
 		return im, err
 	}
-	id := im.ID
+	id := map[string]any{"id": im.ID}
 	if err := call("start", id); err != nil {
 		return im, err
 	}
@@ -91,12 +93,7 @@ func put(ctx context.Context, to upload, file string) error {
 	if err != nil {
 		return err
 	}
-	// Of a file without content, the client would send the length as unknown, which S3 does not take.
-	body := io.Reader(f)
-	if info.Size() == 0 {
-		body = http.NoBody
-	}
-	req, err := http.NewRequestWithContext(ctx, to.Method, to.URL, body)
+	req, err := http.NewRequestWithContext(ctx, to.Method, to.URL, f)
 	if err != nil {
 		return errors.New("the address of the upload is none") // the client's text has it, and it lets anybody upload
 	}

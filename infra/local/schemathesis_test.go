@@ -192,8 +192,9 @@ func (d described) furnish() map[string][]map[string]string {
 			Headers map[string]string
 		}
 	}
-	d.read(d.ask(http.MethodPost, "/imports", "", http.StatusCreated), &begun)
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPut, begun.Upload.URL, strings.NewReader("nothing\n"))
+	const history = "nothing\n"
+	d.read(d.ask(http.MethodPost, "/imports", fmt.Sprintf(`{"bytes":%d}`, len(history)), http.StatusCreated), &begun)
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPut, begun.Upload.URL, strings.NewReader(history))
 	if err != nil {
 		d.t.Fatal(err)
 	}
