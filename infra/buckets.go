@@ -24,9 +24,9 @@ const (
 const receiptsKept = 2557
 
 // addBuckets makes the buckets. "objects" holds sealed bodies: it is versioned, against overwriting by mistake, and an old
-// version goes within a day, so that a deletion is one. "exports" holds extracts in the clear, for a day, and "staging" what is
-// uploaded, until it is sealed or stored, for no longer. "receipts" holds a copy of every receipt of destruction: they name nobody,
-// and outlast what they speak of.
+// version goes by itself, so that a deletion is one. "exports" holds extracts in the clear, and "staging" what is uploaded, until
+// it is sealed or stored. What is to go after a day goes after one or two: S3 counts in whole days of UTC, and removes in its own
+// time. "receipts" holds a copy of every receipt of destruction: they name nobody, and outlast what they speak of.
 func (v *vault) addBuckets() {
 	days := func(n float64) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
 	v.objects = v.bucket("Objects", awss3.BucketProps{

@@ -43,7 +43,7 @@
 //
 // A copy of everything is in the copy ledger, and an audit entry says who wants it, before the first byte is written. A job
 // and its files are there for a day from its beginning: then it is not found, whatever its status, and the bucket's
-// lifecycle forgets each file a day after it was written. At most three are under way for an account, begun by
+// lifecycle forgets each file a day or two after it was written. At most three are under way for an account, begun by
 // POST; where several begin at the same instant, it may be one more.
 //
 // Retry and idempotency: package jobs says who works on a job, how what fails is tried again, and when a job has failed.

@@ -23,7 +23,7 @@
 // # Jobs
 //
 //	table control: demo#import#   <id>   status waiting | running | complete | failed, and how far it is (shared/jobs)
-//	staging bucket: imports/demo/<id>    the file, deleted at the end, and forgotten by the bucket after a day
+//	staging bucket: imports/demo/<id>    the file, deleted at the end, and forgotten by the bucket after a day or two
 //
 // One import of an account runs at a time. A job is there for a day from its beginning: then it is not found.
 //

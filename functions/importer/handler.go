@@ -208,7 +208,7 @@ func (h *Handler) Messages(ctx context.Context, batch events.SQSEvent) (events.S
 	return h.jobs().Messages(ctx, batch)
 }
 
-// forget deletes the file of a job that is over. Where that fails, the bucket forgets it within a day.
+// forget deletes the file of a job that is over. Where that fails, the bucket forgets it after a day or two.
 func (h *Handler) forget(ctx context.Context, j job) {
 	if err := h.Files.Delete(ctx, object(j)); err != nil {
 		slog.WarnContext(ctx, "the file of an import was not deleted", slog.String("import", j.ID), slog.String("cause", edge.Cause(err)))
