@@ -11,7 +11,7 @@
 // What comes has 30 seconds, at most 25 MB, and one of the types of types.go, by what it says of itself and by its first bytes.
 //
 // An upload is put by a presigned link of five minutes, which takes as many bytes of the type as were announced; it stays in the
-// staging bucket until it is sealed or refused, or for a day, and is one attachment's. The name of a file is never part of a key.
+// staging bucket until it is sealed or refused, or for a day or two, and is one attachment's. The name of a file is never part of a key.
 //
 // Ten files are got at once, of all accounts. A message names its account as its group, by which SQS, where one account takes up most
 // of the time, hands out the messages of others first: a slow host delays the files of its own account. Of one account sweeps have

@@ -50,7 +50,7 @@ const (
 )
 
 const (
-	// life is how long a job is there, from its beginning on: the buckets forget a file a day after it was written.
+	// life is how long a job is there, from its beginning on: the buckets forget a file a day or two after it was written.
 	life = 24 * time.Hour
 	// stalledAfter is when nobody works on a job any more. A message of a process that died comes again after 90 minutes.
 	stalledAfter = 3 * time.Hour
