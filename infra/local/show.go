@@ -160,6 +160,9 @@ func (o outputs) settled(ctx context.Context) (chat, error) {
 			if err != nil {
 				return chat{}, err
 			}
+			if status == http.StatusNotFound {
+				continue // its time is over since it was listed
+			}
 			if status != http.StatusOK {
 				return chat{}, fmt.Errorf("GET %s/%s: %d %s", o.chats(), c.ID, status, answer)
 			}
