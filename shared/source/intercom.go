@@ -60,6 +60,7 @@ type intercomBody struct {
 	ID   jsontext.Value `json:"id"`
 	Data struct {
 		Item struct {
+			Type     string         `json:"type"`
 			ID       jsontext.Value `json:"id"`
 			Created  jsontext.Value `json:"created_at"`
 			Updated  jsontext.Value `json:"updated_at"`
@@ -143,6 +144,9 @@ var (
 	intercomPublic = []string{"comment", "open", "close", "assignment", "quick_reply"}
 )
 
+// intercomConversation is the type of a conversation.
+const intercomConversation = "conversation"
+
 // The topic of a redaction, and the name of one of which the conversation is not told.
 const (
 	intercomRedacted = "conversation_part.redacted"
@@ -159,26 +163,30 @@ func adaptIntercom(d Delivery) (Adapted, error) {
 	case !slices.Contains(intercomKept, name):
 		return Adapted{Name: otherName}, nil
 	}
-	var about struct {
-		Data struct {
-			Item struct {
-				Type string `json:"type"`
-			} `json:"item"`
-		} `json:"data"`
-	}
-	if err := strictjson.Read(d.Body, &about); err != nil {
-		return Adapted{}, err
-	}
-	switch {
-	case about.Data.Item.Type == "conversation":
-	case name == intercomRedacted:
-		return adaptIntercomRedaction(d)
-	default: // a part without its conversation, as some versions tell of tags
-		return Adapted{Name: name}, nil
+	if strings.HasPrefix(name, "conversation_part.") { // of which some versions tell without the conversation
+		var about struct {
+			Data struct {
+				Item struct {
+					Type string `json:"type"`
+				} `json:"item"`
+			} `json:"data"`
+		}
+		switch err := strictjson.Read(d.Body, &about); {
+		case err != nil:
+			return Adapted{}, err
+		case about.Data.Item.Type == intercomConversation:
+		case name == intercomRedacted:
+			return adaptIntercomRedaction(d)
+		default:
+			return Adapted{Name: name}, nil
+		}
 	}
 	var body intercomBody
 	if err := strictjson.Read(d.Body, &body); err != nil {
 		return Adapted{}, err
+	}
+	if body.Data.Item.Type != intercomConversation {
+		return Adapted{Name: name}, nil
 	}
 	e, err := body.event(d, name)
 	if err != nil {

@@ -96,8 +96,13 @@ func (ses *Session) PutEvent(ctx context.Context, r Row, e conversation.Event) (
 	if err := ses.place(ctx, item, r, sk, sealed); err != nil {
 		return false, err
 	}
-	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	return ses.store.putRecord(ctx, item)
+}
+
+// putRecord writes an item of records unless one stands there already.
+func (s *Store) putRecord(ctx context.Context, item attr.Item) (known bool, err error) {
+	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	})
 	if IsConditionFailed(err) {
 		return true, nil

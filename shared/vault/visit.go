@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/supportvault/supportvault/shared/conversation"
@@ -88,13 +86,7 @@ func (ses *Session) putVisit(ctx context.Context, e conversation.Event, c Cohort
 	if err != nil {
 		return false, err
 	}
-	_, err = ses.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &ses.store.Tables.Records, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	})
-	if IsConditionFailed(err) {
-		return true, nil
-	}
-	return false, err
+	return ses.store.putRecord(ctx, item)
 }
 
 // JoinVisits is parts of one visit as one.
